@@ -1,0 +1,17 @@
+"""Fixtures that every test may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real micrographs; tests that use it are marked ``real_data``."""
+    folder = Path(os.environ.get("TILSCOPE_REAL_DATA") or ROOT / ".." / "shared" / "data").resolve()
+    if not (folder / "slides").is_dir():
+        pytest.skip(f"no real data at {folder}: set TILSCOPE_REAL_DATA")
+    return folder

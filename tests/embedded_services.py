@@ -1,0 +1,50 @@
+"""Early pytest plugin: a PostgreSQL and a Valkey of this run's own, started before Django reads its settings.
+
+Named by ``-p tests.embedded_services`` in pyproject.toml, not in conftest.py: pytest-django loads the settings first.
+``DATABASE_URL`` and ``REDIS_URL`` in the environment are taken instead where both are set.
+"""
+
+import atexit
+import os
+import secrets
+import shutil
+import tempfile
+
+import pytest
+
+from launcher.embedded import EmbeddedServices
+
+_services: EmbeddedServices | None = None
+_media = ""
+
+
+def _start() -> None:
+    global _services, _media
+    _media = tempfile.mkdtemp(prefix="tilscope-media-")
+    os.environ["TILSCOPE_MEDIA_ROOT"] = _media
+    os.environ["TILSCOPE_DEBUG"] = "0"
+    os.environ.setdefault("TILSCOPE_SECRET_KEY", secrets.token_urlsafe(50))
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
+        _services = EmbeddedServices.for_tests()
+        _services.start()
+        os.environ.update(_services.environment())
+
+
+def _stop() -> None:
+    global _services, _media
+    services, media = _services, _media
+    _services, _media = None, ""
+    if services:
+        services.stop()
+    if media:
+        shutil.rmtree(media, ignore_errors=True)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the servers after the last report; atexit does it where pytest ends before its configuration."""
+    _stop()
+
+
+atexit.register(_stop)
+_start()
