@@ -1,0 +1,73 @@
+"""The processes of one server: web, three workers and beat."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from launcher.install import has_nvidia
+from launcher.paths import ROOT, venv_program
+from launcher.process import GuardedProcess
+
+GRACE_S = 8.0
+
+
+def server_processes(*, port: int, env: Mapping[str, str], home: Path) -> list[GuardedProcess]:
+    """Name the processes that serve this home on this port."""
+    return [
+        _process("web", _web(port), env=env, home=home),
+        # The reconciler's bells are short: the worker that is mostly idle answers them.
+        _process("slides", _worker("slides", queues="slides,bells", processes=1), env=env, home=home),
+        _process("detection", _worker("detection", processes=detection_processes()), env=_threads(env), home=home),
+        _process("training", _worker("training", processes=1), env=env, home=home),
+        _process("beat", _beat(home), env=env, home=home),
+    ]
+
+
+def detection_processes() -> int:
+    """One per two cores and at most four; with an NVIDIA card one, because each holds its own model there."""
+    chosen = os.environ.get("TILSCOPE_DETECTION_PROCESSES")
+    if chosen:
+        return max(1, int(chosen))
+    return 1 if has_nvidia() else max(1, min(4, cores() // 2))
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _threads(env: Mapping[str, str]) -> dict[str, str]:
+    threads = str(max(1, cores() // detection_processes()))
+    return {"OMP_NUM_THREADS": threads, **env}
+
+
+def _process(name: str, command: list[str], *, env: Mapping[str, str], home: Path) -> GuardedProcess:
+    return GuardedProcess(
+        name=name, command=command, log=home / "logs" / f"{name}.log", env=env, cwd=ROOT, grace_s=GRACE_S
+    )
+
+
+def _web(port: int) -> list[str]:
+    return [
+        venv_program("gunicorn"),
+        "config.wsgi",
+        f"--bind=127.0.0.1:{port}",
+        "--worker-class=gthread",
+        f"--workers={max(2, min(4, cores()))}",
+        "--threads=8",
+        "--timeout=120",
+        "--graceful-timeout=5",
+        "--no-control-socket",
+    ]
+
+
+def _worker(name: str, *, queues: str = "", processes: int) -> list[str]:
+    return [
+        *[venv_program("celery"), "-A", "config", "worker", "-Q", queues or name, "-n", f"{name}@%h"],
+        *["--concurrency", str(processes), "--loglevel", "INFO", "--without-gossip", "--without-mingle"],
+    ]
+
+
+def _beat(home: Path) -> list[str]:
+    schedule = home / "beat-schedule"
+    return [venv_program("celery"), "-A", "config", "beat", "--schedule", str(schedule), "--pidfile=", "-l", "INFO"]
