@@ -1,0 +1,1 @@
+"""What people see and say: studies, slides, patches, labels."""

@@ -1,0 +1,1 @@
+"""Tissue drawn from a seed, with every cell known."""

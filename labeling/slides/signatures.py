@@ -1,0 +1,75 @@
+"""Tells a file's format by its first bytes; its name is never believed."""
+
+from pathlib import Path
+from typing import Literal
+
+from labeling.slides.errors import SlideError
+
+Container = Literal["jpeg", "png", "tiff"]
+
+_ACCEPTED: tuple[tuple[bytes, Container], ...] = (
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"II*\x00", "tiff"),
+    (b"MM\x00*", "tiff"),
+    (b"II+\x00", "tiff"),
+    (b"MM\x00+", "tiff"),
+)
+_NAMED: tuple[tuple[bytes, str], ...] = (
+    (b"PK\x03\x04", "a zip archive (or an office document)"),
+    (b"PK\x05\x06", "an empty zip archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"%PDF", "a PDF document"),
+    (b"GIF8", "a GIF image"),
+    (b"BM", "a BMP image"),
+    (b"8BPS", "a Photoshop document"),
+    (b"ZISRAWFILE", "a Zeiss CZI file"),
+    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 image"),
+    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL image"),
+    (b"\xff\x0a", "a JPEG XL image"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"\xd0\xcf\x11\xe0", "an old office document"),
+    (b"MZ", "a program"),
+    (b"\x7fELF", "a program"),
+)
+_NAMED_INSIDE: tuple[tuple[int, bytes, str], ...] = (
+    (4, b"ftyp", "a HEIC or AVIF image or a film"),
+    (8, b"WEBP", "a WebP image"),
+    (128, b"DICM", "a DICOM file"),
+)
+ADVICE = "Upload SVS, NDPI, tiled TIFF, TIFF, PNG or JPEG in 8-bit RGB."
+
+
+def container_of(path: Path) -> Container:
+    """Give the accepted container that a file's first bytes announce.
+
+    Raises:
+        SlideError: ``slide_empty`` or ``slide_unknown_format``, which names what the file seems to be.
+    """
+    with path.open("rb") as file:
+        head = file.read(512)
+    if not head:
+        raise SlideError("The file is empty. Upload it again.", code="slide_empty")
+    for magic, container in _ACCEPTED:
+        if head.startswith(magic):
+            return container
+    raise SlideError(f"This is {_describe(head)}. {ADVICE}", code="slide_unknown_format")
+
+
+def _describe(head: bytes) -> str:
+    for magic, name in _NAMED:
+        if head.startswith(magic):
+            return name
+    for offset, magic, name in _NAMED_INSIDE:
+        if head.startswith(magic, offset):
+            return name
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if b"<svg" in start:
+        return "an SVG drawing"
+    if start.startswith(b"<"):
+        return "an HTML or XML document"
+    if b"\x00" not in head:
+        return "a text file"
+    return "no image format that is known here"

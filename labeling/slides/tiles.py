@@ -1,0 +1,118 @@
+"""Deep zoom: 256-px tiles without overlap, each a JPEG made on demand."""
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from labeling.slides.errors import SlideError
+from labeling.slides.geometry import frame_size
+from labeling.slides.reader import SlideReader
+
+TILE_PX = 256
+_HATCH_LIGHT, _HATCH_DARK = 236, 196
+_HATCH_PX = 8
+
+
+class TilePyramid:
+    """The levels of a slide as a deep-zoom viewer counts them: level 0 is one pixel, the last is the slide itself.
+
+    Args:
+        width: slide width, level-0 pixels.
+        height: slide height, level-0 pixels.
+    """
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        self.max_level = (max(width, height) - 1).bit_length()
+
+    def scale(self, level: int) -> int:
+        """Give the level-0 pixels per pixel of a level.
+
+        Raises:
+            SlideError: ``tile_not_found`` if there is no such level.
+        """
+        if not 0 <= level <= self.max_level:
+            raise _no_tile()
+        return 1 << (self.max_level - level)
+
+    def level_size(self, level: int) -> tuple[int, int]:
+        """Give (width, height) of a level in its own pixels, a partly covered pixel included."""
+        scale = self.scale(level)
+        return -(-self.width // scale), -(-self.height // scale)
+
+    def grid(self, level: int) -> tuple[int, int]:
+        """Give (columns, rows) of tiles on a level."""
+        width, height = self.level_size(level)
+        return -(-width // TILE_PX), -(-height // TILE_PX)
+
+    def box(self, level: int, col: int, row: int) -> tuple[int, int, int, int]:
+        """Give (x, y, width, height) of a tile in the level's pixels; tiles at the edge are smaller.
+
+        Raises:
+            SlideError: ``tile_not_found`` if there is no such tile.
+        """
+        columns, rows = self.grid(level)
+        if not (0 <= col < columns and 0 <= row < rows):
+            raise _no_tile()
+        width, height = self.level_size(level)
+        x, y = col * TILE_PX, row * TILE_PX
+        return x, y, min(TILE_PX, width - x), min(TILE_PX, height - y)
+
+
+def render_tile(reader: SlideReader, level: int, col: int, row: int, *, quality: int = 85) -> bytes:
+    """Draw one deep-zoom tile; what cannot be read is hatched.
+
+    Args:
+        reader: the open slide.
+        level: deep-zoom level, 0 to ``TilePyramid.max_level``.
+        col: column of the tile.
+        row: row of the tile.
+        quality: JPEG quality, 1 to 95.
+
+    Returns:
+        A JPEG without metadata.
+
+    Raises:
+        SlideError: ``tile_not_found`` if there is no such tile.
+    """
+    pyramid = TilePyramid(*reader.size)
+    box = pyramid.box(level, col, row)
+    return _jpeg(_drawn(reader, box, float(pyramid.scale(level))), quality)
+
+
+def thumbnail(reader: SlideReader, *, max_px: int = 512) -> bytes:
+    """Draw the whole slide, its longer side at most ``max_px``, as a JPEG without metadata."""
+    scale = max(1.0, max(reader.size) / max_px)
+    width, height = frame_size(reader.size, scale=scale)
+    return _jpeg(_drawn(reader, (0, 0, width, height), scale), 85)
+
+
+def _drawn(reader: SlideReader, box: tuple[int, int, int, int], scale: float) -> NDArray[np.uint8]:
+    x, y, w, h = box
+    frame = frame_size(reader.size, scale=scale)
+    # A level's last column or row may be covered in part only: it repeats its neighbour.
+    inner_w, inner_h = min(w, frame[0] - x), min(h, frame[1] - y)
+    pad_x, pad_y = max(0, 1 - inner_w), max(0, 1 - inner_h)
+    pixels, mask = reader.read(x - pad_x, y - pad_y, inner_w + pad_x, inner_h + pad_y, scale)
+    if not mask.all():
+        pixels = np.where(mask[..., None], pixels, _hatch(x, y, pixels.shape[1], pixels.shape[0])[..., None])
+    grow = ((0, h - inner_h - pad_y), (0, w - inner_w - pad_x), (0, 0))
+    return np.pad(pixels, grow, mode="edge") if any(right for _, right in grow) else pixels
+
+
+def _hatch(x: int, y: int, w: int, h: int) -> NDArray[np.uint8]:
+    """Diagonal stripes that run on from tile to tile."""
+    stripes = (np.arange(x, x + w)[None, :] + np.arange(y, y + h)[:, None]) // _HATCH_PX % 2
+    return np.where(stripes == 0, _HATCH_LIGHT, _HATCH_DARK).astype(np.uint8)
+
+
+def _jpeg(pixels: NDArray[np.uint8], quality: int) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "JPEG", quality=quality, subsampling=0)
+    return out.getvalue()
+
+
+def _no_tile() -> SlideError:
+    return SlideError("There is no such tile.", code="tile_not_found")

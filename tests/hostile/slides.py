@@ -1,0 +1,270 @@
+"""Hostile and odd slide files, built by program, each with the one verdict that is right."""
+
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from PIL import Image
+
+from tests.labeling.slides.files import break_tiles, edit, noise, smooth, write_svs, write_tiff, zero_tiles
+
+ACCEPT, INCOMPLETE = "accept", "incomplete"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One file and its verdict: ``accept``, ``incomplete`` (accepted, parts unreadable), or the code of a refusal."""
+
+    name: str
+    make: Callable[[Path], object]
+    verdict: str
+
+
+def _save(path: Path, mode: str, *, kind: str = "PNG", size: tuple[int, int] = (120, 100), **options: Any) -> None:
+    Image.fromarray(smooth(*size)).convert(mode).save(path, kind, **options)
+
+
+def _write(content: bytes) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(content)
+
+
+def _zip() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("../evil.svs", "x")
+    return out.getvalue()
+
+
+def _image_bytes(kind: str, **options: Any) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(smooth(120, 100)).save(out, kind, **options)
+    return out.getvalue()
+
+
+def _head(part: float, make: Callable[[Path], object]) -> Callable[[Path], object]:
+    """Keep only the first part of a file."""
+
+    def build(path: Path) -> None:
+        make(path)
+        data = path.read_bytes()
+        path.write_bytes(data[: int(len(data) * part)])
+
+    return build
+
+
+def _flip(make: Callable[[Path], object], place: float) -> Callable[[Path], object]:
+    def build(path: Path) -> None:
+        make(path)
+
+        def change(data: bytearray) -> None:
+            at = int(len(data) * place)
+            data[at : at + 16] = bytes(byte ^ 0xFF for byte in data[at : at + 16])
+
+        edit(path, change)
+
+    return build
+
+
+def _svs(path: Path) -> Path:
+    return write_svs(path, noise(600, 400), levels=1)
+
+
+def _strip(path: Path) -> Path:
+    return write_tiff(path, noise(300, 200), rowsperstrip=16, compression="zlib")
+
+
+def ifd_chain(count: int, *, loop: bool = False, **tags: int) -> bytes:
+    """A TIFF of ``count`` directories of one 80×80 RGB image, the last pointing to none or to the first.
+
+    Args:
+        count: number of directories, at least 1.
+        loop: the last one points back to the first.
+        tags: values that replace the sound ones: width, height, samples, compression.
+    """
+    entries = {256: tags.get("width", 80), 257: tags.get("height", 80), 259: tags.get("compression", 1), 262: 2}
+    entries |= {273: 8, 277: tags.get("samples", 3), 278: tags.get("height", 80), 279: 80 * 80 * 3}
+    data = bytearray(b"II*\x00" + struct.pack("<I", 8 + 19200 + 6) + bytes(19200) + struct.pack("<3H", 8, 8, 8))
+    first = len(data)
+    entries_with_bits = sorted([(258, 3, 3, first - 6), *((tag, 4, 1, value) for tag, value in entries.items())])
+    size = 2 + 12 * len(entries_with_bits) + 4
+    for n in range(count):
+        following = first + (n + 1) * size if n + 1 < count else (first if loop else 0)
+        data += struct.pack("<H", len(entries_with_bits))
+        data += b"".join(struct.pack("<HHII", *entry) for entry in entries_with_bits)
+        data += struct.pack("<I", following)
+    return bytes(data)
+
+
+def _tile_bomb(path: Path) -> None:
+    """51,200×51,200 px whose tiles are all the same 200 bytes."""
+    write_tiff(path, np.zeros((1024, 1024, 3), np.uint8), tile=(512, 512), compression="zlib")
+    with tifffile.TiffFile(path) as tiff:
+        tags = tiff.pages.first.tags
+        offset, count = tags[324].value[0], tags[325].value[0]
+        places = {tag: (tags[tag].offset, tags[tag].dtype) for tag in (256, 257, 324, 325)}
+    tiles = 100 * 100
+
+    def change(data: bytearray) -> None:
+        for tag, value in ((324, offset), (325, count)):
+            place = places[tag][0]
+            table = len(data)
+            data.extend(struct.pack(f"<{tiles}I", *([value] * tiles)))
+            data[place : place + 12] = struct.pack("<HHII", tag, 4, tiles, table)
+        for tag in (256, 257):
+            place = places[tag][0]
+            data[place : place + 12] = struct.pack("<HHII", tag, 4, 1, 51_200)
+
+    edit(path, change)
+
+
+def png_bomb(side: int) -> bytes:
+    """A whole, valid PNG of one colour: ``side``² pixels in about side²/344 bytes."""
+    packer = zlib.compressobj(9)
+    row = bytes(1 + 3 * side)
+    body = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
+    return _png(struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0), body)
+
+
+def _png(header: bytes, body: bytes) -> bytes:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+
+
+def _deep_png(colour: int, channels: int) -> bytes:
+    rows = (b"\x00" + bytes(2 * channels * 80)) * 80
+    return _png(struct.pack(">IIBBBBB", 80, 80, 16, colour, 0, 0, 0), zlib.compress(rows))
+
+
+def _huge_header_png(path: Path) -> None:
+    path.write_bytes(_png(struct.pack(">IIBBBBB", 2**31 - 1, 2**31 - 1, 8, 2, 0, 0, 0), zlib.compress(b"")))
+
+
+def _odd_profile(path: Path) -> None:
+    """A sound PNG with a colour profile that is none, as some programs write it."""
+    data = _image_bytes("PNG")
+    content = b"sRGB\x00\x00" + zlib.compress(b"no profile")
+    chunk = struct.pack(">I", len(content)) + b"iCCP" + content + struct.pack(">I", zlib.crc32(b"iCCP" + content))
+    path.write_bytes(data[:33] + chunk + data[33:])
+
+
+def _odd_tag(path: Path) -> Path:
+    return write_tiff(path, noise(300, 200), extratags=[(64_999, 2, 0, "whose", True)])
+
+
+def _animated(path: Path) -> None:
+    frames = [Image.fromarray(noise(80, 80, seed=n)) for n in range(3)]
+    frames[0].save(path, "PNG", save_all=True, append_images=frames[1:])
+
+
+def _two_images(path: Path) -> None:
+    with tifffile.TiffWriter(path) as tiff:
+        for n in range(2):
+            tiff.write(noise(100, 90, seed=n), photometric="rgb", metadata=None)
+
+
+def _exif(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[274] = orientation
+    return exif
+
+
+def _tiff_of(dtype: type, channels: int = 3, **options: Any) -> Callable[[Path], object]:
+    shape = (90, 100, channels) if channels > 1 else (90, 100)
+    return lambda path: write_tiff(path, np.ones(shape, dtype), **options)
+
+
+def _nan(path: Path) -> Path:
+    return write_tiff(path, np.full((90, 100, 3), np.nan, np.float32))
+
+
+def _planar(path: Path) -> Path:
+    planes = np.ascontiguousarray(noise(300, 200).transpose(2, 0, 1))
+    return write_tiff(path, planes, planarconfig="separate", tile=(128, 128))
+
+
+_PIXELS, _DAMAGED, _UNKNOWN = "slide_unsupported_pixels", "slide_damaged", "slide_unknown_format"
+
+CASES = [
+    Case("zero_length_tile.svs", lambda p: zero_tiles(_svs(p), [3]), INCOMPLETE),
+    Case("all_tiles_zero.svs", lambda p: zero_tiles(_svs(p), list(range(20))), _DAMAGED),
+    Case("truncated_half.svs", _head(0.5, _svs), _DAMAGED),
+    Case("truncated_header.svs", _head(0.0002, _svs), _DAMAGED),
+    Case("last_byte_missing.svs", lambda p: edit(_svs(p), lambda data: data.pop()), _DAMAGED),
+    Case(
+        "flipped_directory.svs", lambda p: edit(_svs(p), lambda d: d.__setitem__(slice(8, 24), b"\xff" * 16)), _DAMAGED
+    ),
+    Case(
+        "broken_tile.tif",
+        lambda p: break_tiles(write_tiff(p, noise(600, 400), tile=(128, 128), compression="zlib"), [2]),
+        INCOMPLETE,
+    ),
+    Case("zero_length_strip.tif", lambda p: zero_tiles(_strip(p), [2]), _DAMAGED),
+    Case("broken_strip.tif", lambda p: break_tiles(_strip(p), [2]), _DAMAGED),
+    Case("truncated_strips.tif", _head(0.6, _strip), _DAMAGED),
+    Case("ifd_loop.tif", _write(ifd_chain(3, loop=True)), _DAMAGED),
+    Case("20000_ifds.tif", _write(ifd_chain(20_000)), "slide_several_images"),
+    Case("no_pixels.tif", _write(ifd_chain(1, width=0, height=0)), _DAMAGED),
+    Case("size_of_2_to_31.tif", _write(ifd_chain(1, width=2**31, height=2**31)), "slide_too_large"),
+    Case("65529_samples.tif", _write(ifd_chain(1, samples=65_529)), _PIXELS),
+    Case("rare_compression.tif", _write(ifd_chain(1, compression=34676)), "slide_unsupported_compression"),
+    Case("two_images.tif", _two_images, "slide_several_images"),
+    Case("tile_bomb.tif", _tile_bomb, "slide_too_large"),
+    Case("deflate_bomb.png", _write(png_bomb(8_000)), "slide_too_large"),
+    Case("size_of_2_to_31.png", _huge_header_png, "slide_too_large"),
+    Case("16_bit_rgb.tif", _tiff_of(np.uint16), _PIXELS),
+    Case("16_bit_tiled.tif", _tiff_of(np.uint16, tile=(64, 64)), _PIXELS),
+    Case("16_bit_grey.tif", _tiff_of(np.uint16, 1, photometric="minisblack"), _PIXELS),
+    Case("16_bit_rgb.png", _write(_deep_png(2, 3)), _PIXELS),
+    Case("16_bit_grey.png", _write(_deep_png(0, 1)), _PIXELS),
+    Case("float.tif", _tiff_of(np.float32), _PIXELS),
+    Case("nan.tif", _nan, _PIXELS),
+    Case("signed.tif", _tiff_of(np.int8), _PIXELS),
+    Case("grey.tif", _tiff_of(np.uint8, 1, photometric="minisblack", tile=(64, 64)), _PIXELS),
+    Case("rgba.tif", _tiff_of(np.uint8, 4, extrasamples=["unassalpha"]), _PIXELS),
+    Case("cmyk.tif", _tiff_of(np.uint8, 4, photometric="separated"), _PIXELS),
+    Case("grey.png", lambda p: _save(p, "L"), _PIXELS),
+    Case("one_bit.png", lambda p: _save(p, "1"), _PIXELS),
+    Case("palette.png", lambda p: _save(p, "P"), _PIXELS),
+    Case("la.png", lambda p: _save(p, "LA"), _PIXELS),
+    Case("rgba.png", lambda p: _save(p, "RGBA"), _PIXELS),
+    Case("colour_key.png", lambda p: _save(p, "RGB", transparency=(1, 2, 3)), _PIXELS),
+    Case("grey.jpg", lambda p: _save(p, "L", kind="JPEG"), _PIXELS),
+    Case("cmyk.jpg", lambda p: _save(p, "CMYK", kind="JPEG"), _PIXELS),
+    Case("animated.png", _animated, "slide_animated"),
+    Case("truncated.png", _head(0.6, lambda p: _save(p, "RGB")), _DAMAGED),
+    Case("flipped.png", _flip(lambda p: _save(p, "RGB"), 0.5), _DAMAGED),
+    Case("truncated.jpg", _head(0.6, lambda p: _save(p, "RGB", kind="JPEG")), _DAMAGED),
+    Case("header_only.jpg", _write(b"\xff\xd8\xff\xe0"), _DAMAGED),
+    Case("one_pixel.png", lambda p: _save(p, "RGB", size=(1, 1)), "slide_too_small"),
+    Case("69x70.png", lambda p: _save(p, "RGB", size=(69, 70)), "slide_too_small"),
+    Case("69x70.svs", lambda p: write_svs(p, noise(69, 70), levels=1), "slide_too_small"),
+    Case("70x70.png", lambda p: _save(p, "RGB", size=(70, 70)), ACCEPT),
+    Case("progressive.jpg", lambda p: _save(p, "RGB", kind="JPEG", progressive=True), ACCEPT),
+    Case("rotated_by_exif.jpg", lambda p: _save(p, "RGB", kind="JPEG", exif=_exif(6)), ACCEPT),
+    Case("odd_profile.png", _odd_profile, ACCEPT),
+    Case("odd_tag.tif", _odd_tag, ACCEPT),
+    Case("planar_tiles.tif", _planar, ACCEPT),
+    Case("png_named.svs", lambda p: _save(p, "RGB"), ACCEPT),
+    Case("jpeg_and_zip.jpg", _write(_image_bytes("JPEG") + _zip()), ACCEPT),
+    Case("zip_and_png.png", _write(_zip() + _image_bytes("PNG")), _UNKNOWN),
+    Case("text_named.svs", _write(b"Aperio Image Library"), _UNKNOWN),
+    Case("drawing.svg", _write(b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>'), _UNKNOWN),
+    Case("page_named.png", _write(b"<!DOCTYPE html><script>alert(1)</script>"), _UNKNOWN),
+    Case("archive_named.tif", _write(_zip()), _UNKNOWN),
+    Case("animation.gif", _write(_image_bytes("GIF")), _UNKNOWN),
+    Case("web.webp", _write(_image_bytes("WEBP")), _UNKNOWN),
+    Case("bitmap.bmp", _write(_image_bytes("BMP")), _UNKNOWN),
+    Case("document.pdf", _write(b"%PDF-1.7"), _UNKNOWN),
+    Case("dicom.dcm", _write(bytes(128) + b"DICM" + bytes(100)), _UNKNOWN),
+    Case("zeros.svs", _write(bytes(4096)), _UNKNOWN),
+    Case("empty.svs", _write(b""), "slide_empty"),
+]

@@ -1,0 +1,48 @@
+"""Every hostile slide gets its verdict, quickly, in little memory, and leaves nothing behind."""
+
+import resource
+import time
+
+import pytest
+
+from labeling.slides.errors import SlideError
+from labeling.slides.inspection import inspect_slide
+from labeling.slides.pyramid import build_pyramid
+from labeling.slides.reader import SlideReader
+from tests.hostile.slides import ACCEPT, CASES, INCOMPLETE, Case
+
+
+def children_peak_kb() -> int:
+    """The most memory that any ended child of this process ever held."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+
+
+def verdict_on(path, folder) -> str:
+    """Take a file in as the ingest does, and read all of it."""
+    try:
+        found = inspect_slide(path)
+        readable = path
+        if found.needs_pyramid:
+            readable = folder / "pyramid.tif"
+            build_pyramid(path, readable, mpp=found.mpp)
+        with SlideReader(readable) as reader:
+            assert reader.size == (found.width, found.height)
+            _, mask = reader.read(0, 0, *reader.size)
+    except SlideError as refusal:
+        is_sentence = refusal.message[0].isupper() and refusal.message.endswith(".")
+        return refusal.code if is_sentence else f"no sentence: {refusal.message}"
+    return ACCEPT if mask.all() else INCOMPLETE
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_verdict(case: Case, tmp_path):
+    path = tmp_path / case.name
+    case.make(path)
+    before, folder = path.read_bytes(), tmp_path / "made"
+    folder.mkdir()
+    start, peak_kb = time.monotonic(), children_peak_kb()
+    assert verdict_on(path, folder) == case.verdict
+    assert time.monotonic() - start < 5
+    assert children_peak_kb() <= max(peak_kb, 512 * 1024)
+    assert path.read_bytes() == before
+    assert [made.name for made in folder.iterdir()] in ([], ["pyramid.tif"])

@@ -1,0 +1,72 @@
+"""Real micrographs: accepted, right in colour, and cropped byte for byte."""
+
+import io
+
+import numpy as np
+import openslide
+import pytest
+import tifffile
+from PIL import Image
+
+from labeling.slides.crop import crop_patch
+from labeling.slides.inspection import inspect_slide
+from labeling.slides.pyramid import build_pyramid
+from labeling.slides.reader import SlideReader
+from labeling.slides.tiles import render_tile, thumbnail
+
+pytestmark = pytest.mark.real_data
+
+OME = {
+    "OS-1-detail.ome.tif": (1101, 1101, 0.2271),
+    "OS-2-ndpi.ome.tif": (2202, 2202, 0.2271),
+    "OS-2-vsi.ome.tif": (1445, 1445, 0.3461),
+}
+
+
+def patch_of(reader: SlideReader, x: int, y: int) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(crop_patch(reader, x, y).png)))
+
+
+def test_svs(real_data):
+    path = real_data / "slides" / "CMU-1-Small-Region.svs"
+    found = inspect_slide(path)
+    assert (found.format, found.width, found.height, found.mpp, found.objective) == ("pyramid", 2220, 2967, 0.499, 20)
+    with SlideReader(path) as reader, openslide.OpenSlide(path) as slide:
+        for x, y in ((35, 35), (240, 240), (1111, 2000), (2185, 2932)):
+            source = np.asarray(slide.read_region((x - 35, y - 35), 0, (70, 70)).convert("RGB"))
+            assert np.array_equal(patch_of(reader, x, y), source)
+        served = thumbnail(reader) + render_tile(reader, 12, 0, 0)
+    assert b"Aperio" not in served
+    assert b"CMU-1" not in served
+
+
+@pytest.mark.parametrize("name", ["slides/ihc.png", "slides/HE_example.tif", "shidc-ki67/p1_0299_1.jpg"])
+def test_flat_images_keep_every_pixel(real_data, tmp_path, name):
+    source, target = real_data / name, tmp_path / "t.tif"
+    found = inspect_slide(source)
+    assert found.needs_pyramid
+    build_pyramid(source, target, mpp=found.mpp)
+    true = np.asarray(Image.open(source).convert("RGB"))
+    with SlideReader(target) as reader:
+        assert reader.size == (found.width, found.height) == (true.shape[1], true.shape[0])
+        for x, y in ((35, 35), (256, 256), (300, 211)):
+            assert np.array_equal(patch_of(reader, x, y), true[y - 35 : y + 35, x - 35 : x + 35])
+
+
+@pytest.mark.parametrize("name", OME)
+def test_ome_tiffs_have_their_scale_and_true_colours(real_data, tmp_path, name):
+    width, height, mpp = OME[name]
+    source, target = real_data / "slides" / name, tmp_path / "t.tif"
+    found = inspect_slide(source)
+    assert (found.format, found.width, found.height) == ("tiff", width, height)
+    assert found.mpp == pytest.approx(mpp, rel=1e-3)
+    build_pyramid(source, target, mpp=found.mpp)
+    with tifffile.TiffFile(source) as tiff, source.open("rb") as file:
+        page = tiff.pages.first
+        file.seek(page.dataoffsets[0])
+        first_tile = np.asarray(Image.open(io.BytesIO(file.read(page.databytecounts[0]))))
+    with SlideReader(target) as reader:
+        assert reader.mpp == pytest.approx(found.mpp, rel=1e-6)
+        pixels, mask = reader.read(0, 0, 512, 512)
+    assert mask.all()
+    assert np.array_equal(pixels, first_tile)
