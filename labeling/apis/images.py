@@ -1,0 +1,129 @@
+"""Pixels: deep-zoom tiles, thumbnails, patches."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from config.errors import ConflictError, NotFoundError
+from labeling import media, selectors
+from labeling.apis.base import AnyAccept, forever, not_modified, unchanged
+from labeling.choices import SlideState
+from labeling.models import Patch, Slide
+from labeling.permissions import MEMBER, Api, person
+from labeling.readers import slide_reader
+from labeling.slides.errors import SlideError
+from labeling.slides.tiles import render_tile
+
+DECISION_S = 5.0
+DECISIONS_KEPT = 10_000
+JPEG = {(200, "image/jpeg"): OpenApiTypes.BINARY}
+PNG = {(200, "image/png"): OpenApiTypes.BINARY}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A decision of a moment ago: this person may see this slide, and this is its file."""
+
+    file_sha256: str
+    until: float
+
+
+class Decisions:
+    """Who may see which slide, remembered for a few seconds; only yes is remembered."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[int, int], Seen] = {}
+
+    def find(self, user_id: int, slide_id: int) -> str | None:
+        """Give the slide's file if a fresh yes is known."""
+        seen = self._seen.get((user_id, slide_id))
+        return seen.file_sha256 if seen and seen.until > time.monotonic() else None
+
+    def keep(self, user_id: int, slide_id: int, file_sha256: str) -> None:
+        """Remember a yes."""
+        if len(self._seen) >= DECISIONS_KEPT:
+            self._seen.clear()
+        self._seen[(user_id, slide_id)] = Seen(file_sha256, time.monotonic() + DECISION_S)
+
+    def forget(self) -> None:
+        """Ask the database again from now on."""
+        self._seen.clear()
+
+
+decisions = Decisions()
+
+
+def _check_ready(slide: Slide) -> None:
+    if slide.state != SlideState.READY:
+        raise ConflictError("This slide is not ready yet. Wait until it is prepared.", code="slide_not_ready")
+
+
+def _tile_slide(slide_id: int, **_: int) -> Slide:
+    return selectors.slide_located(slide_id)
+
+
+class TileApi(Api):
+    access = {"GET": MEMBER}
+    locate = _tile_slide
+    content_negotiation_class = AnyAccept
+    file_sha256 = ""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Take the decision of a moment ago where there is one."""
+        user_id, slide_id = person(request).pk, kwargs["slide_id"]
+        known = decisions.find(user_id, slide_id) if user_id and request.method == "GET" else None
+        if known is None:
+            super().initial(request, *args, **kwargs)
+            _check_ready(self.found)
+            known = self.found.file_sha256
+            decisions.keep(user_id, slide_id, known)
+        self.file_sha256 = known
+
+    @extend_schema(operation_id="slide_tile", responses=JPEG)
+    def get(self, request: Request, slide_id: int, level: int, col: int, row: int) -> HttpResponse:
+        etag = f'"{self.file_sha256[:32]}-{level}-{col}-{row}"'
+        if unchanged(request, etag):
+            return not_modified(etag)
+        try:
+            with slide_reader(self.file_sha256) as reader:
+                tile = render_tile(reader, level, col, row)
+        except SlideError as error:
+            if error.code == "tile_not_found":
+                raise NotFoundError("There is no such tile.", code="tile_not_found") from None
+            raise
+        return forever(tile, content_type="image/jpeg", etag=etag)
+
+
+class ThumbnailApi(Api):
+    access = {"GET": MEMBER}
+    locate = selectors.slide_located
+    content_negotiation_class = AnyAccept
+    found: Slide
+
+    @extend_schema(operation_id="slide_thumbnail", responses=JPEG)
+    def get(self, request: Request, slide_id: int) -> HttpResponse:
+        _check_ready(self.found)
+        etag = f'"{self.found.thumbnail_sha256}"'
+        if unchanged(request, etag):
+            return not_modified(etag)
+        body = media.read(self.found.thumbnail_sha256)
+        return forever(body, content_type="image/jpeg", etag=etag)
+
+
+class PatchImageApi(Api):
+    access = {"GET": MEMBER}
+    locate = selectors.patch_located
+    content_negotiation_class = AnyAccept
+    found: Patch
+
+    @extend_schema(operation_id="patch_image", responses=PNG)
+    def get(self, request: Request, patch_id: int) -> HttpResponse:
+        etag = f'"{self.found.sha256}"'
+        if unchanged(request, etag):
+            return not_modified(etag)
+        return forever(bytes(self.found.png), content_type="image/png", etag=etag)

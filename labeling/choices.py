@@ -1,0 +1,48 @@
+"""Named values of the labelling side."""
+
+from django.db import models
+
+
+class Role(models.TextChoices):
+    """What a person may do in a study."""
+
+    PATHOLOGIST = "pathologist", "Pathologist"
+    LAB = "lab", "Lab staff"
+    ADMIN = "admin", "Admin"
+
+
+class SlideState(models.TextChoices):
+    """Where a slide is between upload and viewer."""
+
+    QUEUED = "queued", "Waiting"
+    PROCESSING = "processing", "Being prepared"
+    READY = "ready", "Ready"
+    FAILED = "failed", "Refused"
+
+
+OPEN_SLIDE_STATES = (SlideState.QUEUED, SlideState.PROCESSING)
+
+
+class Source(models.TextChoices):
+    """How a patch came in."""
+
+    CLICK = "click", "Clicked in the viewer"
+    POINTS = "points", "Imported points"
+    IMPORT = "import", "Imported patches"
+
+
+class Shape(models.TextChoices):
+    """How a class is drawn, so that colour is never the only sign."""
+
+    RING = "ring", "Ring"
+    CROSS = "cross", "Cross"
+    SQUARE = "square", "Square"
+    DIAMOND = "diamond", "Diamond"
+
+
+class Side(models.TextChoices):
+    """Which part of a data set an item serves."""
+
+    TRAIN = "train", "Training"
+    VALIDATION = "validation", "Validation"
+    TEST = "test", "Test"

@@ -1,0 +1,43 @@
+"""``manage.py verify``: do rows and files agree?"""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from labeling.verification import Difference, differences, named_files
+
+
+class Command(BaseCommand):
+    """Compare rows with files; every file is read and hashed."""
+
+    help = "Compare rows with files and name every difference; exit code 1 if a file is missing or damaged."
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the arguments."""
+        parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Verify."""
+        found: list[Difference] = []
+        for difference in differences(on_file=self._tick):
+            found.append(difference)
+            if not options["json"]:
+                self.stdout.write(f"{difference.kind:<8} {difference.what}")
+        counts = Counter(difference.kind for difference in found)
+        if options["json"]:
+            self.stdout.write(json.dumps([{"kind": d.kind, "what": d.what} for d in found]))
+        else:
+            words = ", ".join(f"{n} {kind}" for kind, n in sorted(counts.items())) or "no difference"
+            self.stdout.write(f"{len(named_files())} files are named by rows: {words}")
+        if counts["missing"] or counts["damaged"]:
+            sys.exit(1)
+
+    def _tick(self, path: Path) -> None:
+        if sys.stderr.isatty():
+            self.stderr.write(f"\r{path.name[:16]}…", ending="")
+            self.stderr.flush()

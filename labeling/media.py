@@ -1,0 +1,192 @@
+"""The media store: files under their SHA-256, written once, never changed."""
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.conf import settings
+
+from config.errors import DomainError
+
+_CHUNK = 4 * 1024**2
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+RESERVE_BYTES = 512 * 1024**2
+
+
+class MediaError(DomainError):
+    """The media store cannot do what was asked."""
+
+    code = "media"
+    status = 500
+
+
+class DiskFullError(DomainError):
+    """There is no room for a file."""
+
+    code = "disk_full"
+    status = 507
+
+
+def root() -> Path:
+    """Give the folder of the store."""
+    return Path(settings.MEDIA_ROOT)
+
+
+def path_of(sha256: str) -> Path:
+    """Give the place of a file in the store, whether it is there or not.
+
+    Raises:
+        MediaError: the text is no SHA-256.
+    """
+    if not _SHA256.fullmatch(sha256):
+        raise MediaError("This is no SHA-256.", code="media_bad_hash")
+    return root() / sha256[:2] / sha256[2:4] / sha256
+
+
+def part_path(upload_id: uuid.UUID) -> Path:
+    """Give the place of a half uploaded file; nothing serves it."""
+    return root() / "uploads" / f"{upload_id.hex}.part"
+
+
+def sha256_of(path: Path) -> str:
+    """Hash a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def store_file(temp_path: Path, *, sha256: str | None = None) -> str:
+    """Move a finished file into the store; a file that is there already is left as it is.
+
+    Args:
+        temp_path: the file, best on the store's own disk (see ``temp_file``); gone afterwards.
+        sha256: its hash, where the caller has just computed it.
+
+    Returns:
+        The file's SHA-256.
+
+    Raises:
+        MediaError: the store holds another file under this hash: it was damaged.
+    """
+    digest = sha256 or sha256_of(temp_path)
+    target = path_of(digest)
+    temp_path.chmod(0o440)
+    _fsync(temp_path)
+    _make_folder(target.parent)
+    try:
+        _link(temp_path, target)
+    except FileExistsError:
+        if target.stat().st_size != temp_path.stat().st_size:
+            raise MediaError(
+                "A file in the media store is damaged. Run `manage.py verify`.", code="media_damaged"
+            ) from None
+    _fsync(target.parent)
+    temp_path.unlink()
+    return digest
+
+
+def _link(temp_path: Path, target: Path) -> None:
+    """Give a file its name in the store, unless that name is taken; a file from another disk is copied first."""
+    try:
+        os.link(temp_path, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with temp_file() as near:
+            shutil.copyfile(temp_path, near)
+            near.chmod(0o440)
+            _fsync(near)
+            os.link(near, target)
+
+
+def store_bytes(data: bytes) -> str:
+    """Write bytes into the store.
+
+    Returns:
+        Their SHA-256.
+    """
+    with temp_file() as path:
+        path.write_bytes(data)
+        return store_file(path, sha256=hashlib.sha256(data).hexdigest())
+
+
+def read(sha256: str) -> bytes:
+    """Read a small file of the store.
+
+    Raises:
+        MediaError: it is not there (``media_missing``).
+    """
+    try:
+        return path_of(sha256).read_bytes()
+    except FileNotFoundError:
+        raise MediaError(
+            "A file is missing from the media store. Ask an admin to run `manage.py verify`.", code="media_missing"
+        ) from None
+
+
+def store_copy(source: Path) -> str:
+    """Copy a file from elsewhere into the store; the source stays as it is.
+
+    Raises:
+        DiskFullError: there is no room for it.
+    """
+    check_room(source.stat().st_size)
+    with temp_file() as path:
+        shutil.copyfile(source, path)
+        return store_file(path)
+
+
+@contextmanager
+def temp_file() -> Iterator[Path]:
+    """Give a path on the store's disk for a file in the making; what is left there afterwards is removed."""
+    folder = root() / "tmp"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / uuid.uuid4().hex
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def check_room(size_bytes: int) -> None:
+    """Refuse a file that would fill the disk.
+
+    Raises:
+        DiskFullError: less than the file and a reserve of 512 MiB are free.
+    """
+    root().mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(root()).free
+    if free < size_bytes + RESERVE_BYTES:
+        raise DiskFullError(
+            f"The server's disk has {free / 1e9:.1f} GB left and this file needs {size_bytes / 1e9:.1f} GB. "
+            "Ask an admin to make room.",
+            extra={"free_bytes": free, "needed_bytes": size_bytes},
+        )
+
+
+def stored() -> Iterator[Path]:
+    """List every file of the store."""
+    for path in sorted(root().glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*")):
+        if path.is_file():
+            yield path
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and its parent, both safe on the disk before anything is put in."""
+    for path in (folder.parent, folder):
+        if not path.is_dir():
+            path.mkdir(parents=True, exist_ok=True)
+            _fsync(path.parent)
+
+
+def _fsync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,60 @@
+"""Open slides, kept for the next request; one thread at a time has a reader."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from labeling import media
+from labeling.slides.reader import SlideReader
+
+KEEP = 8
+
+
+class ReaderPool:
+    """Idle readers by file, the longest unused closed first; a busy reader belongs to nobody else.
+
+    Args:
+        keep: how many idle readers stay open.
+    """
+
+    def __init__(self, keep: int = KEEP) -> None:
+        self._keep = keep
+        self._lock = threading.Lock()
+        self._idle: OrderedDict[tuple[str, int], SlideReader] = OrderedDict()
+
+    @contextmanager
+    def reader(self, sha256: str) -> Iterator[SlideReader]:
+        """Lend a reader of a stored file; after an error it is closed, not kept."""
+        reader = self._take(sha256) or SlideReader(media.path_of(sha256))
+        try:
+            yield reader
+        except BaseException:
+            reader.close()
+            raise
+        self._give_back(sha256, reader)
+
+    def close(self) -> None:
+        """Close every idle reader."""
+        with self._lock:
+            idle, self._idle = list(self._idle.values()), OrderedDict()
+        for reader in idle:
+            reader.close()
+
+    def _take(self, sha256: str) -> SlideReader | None:
+        with self._lock:
+            for key in reversed(self._idle):
+                if key[0] == sha256:
+                    return self._idle.pop(key)
+        return None
+
+    def _give_back(self, sha256: str, reader: SlideReader) -> None:
+        with self._lock:
+            self._idle[(sha256, id(reader))] = reader
+            surplus = [self._idle.popitem(last=False)[1] for _ in range(len(self._idle) - self._keep)]
+        for old in surplus:
+            old.close()
+
+
+pool = ReaderPool()
+slide_reader = pool.reader

@@ -1,0 +1,183 @@
+"""Reads: which rows a person may see, and how they are counted."""
+
+from collections import Counter
+from typing import Any
+
+from django.db.models import Count, Exists, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
+
+from config.errors import DomainError, NotFoundError
+from labeling.models import Label, LabelClass, Membership, Patch, Slide, Study, Upload, User
+
+ABSENT = "There is nothing here that you may see."
+
+
+def _one(rows: QuerySet[Any], **where: Any) -> Any:
+    found = rows.filter(**where).first()
+    if found is None:
+        raise NotFoundError(ABSENT)
+    return found
+
+
+def study_located(study_id: int) -> Study:
+    """Find a study, or raise NotFoundError."""
+    study: Study = _one(Study.objects.all(), pk=study_id)
+    return study
+
+
+def membership_located(membership_id: int) -> Membership:
+    """Find a membership, or raise NotFoundError."""
+    membership: Membership = _one(Membership.objects.select_related("study", "user"), pk=membership_id)
+    return membership
+
+
+def slide_located(slide_id: int) -> Slide:
+    """Find a slide, or raise NotFoundError."""
+    slide: Slide = _one(Slide.objects.select_related("study", "uploaded_by"), pk=slide_id)
+    return slide
+
+
+def patch_located(patch_id: int) -> Patch:
+    """Find a patch without its pixels, or raise NotFoundError."""
+    patch: Patch = _one(Patch.objects.select_related("study", "slide").defer("png"), pk=patch_id)
+    return patch
+
+
+def upload_of(owner: User, upload_id: Any) -> Upload:
+    """Find one of a person's own uploads, or raise NotFoundError."""
+    upload: Upload = _one(Upload.objects.select_related("study"), pk=upload_id, owner=owner)
+    return upload
+
+
+def class_in(study_id: int, class_id: int) -> LabelClass:
+    """Find a label class of a study.
+
+    Raises:
+        NotFoundError: the study has no such class.
+    """
+    found = LabelClass.objects.filter(study_id=study_id, pk=class_id).first()
+    if found is None:
+        raise NotFoundError("This study has no such class.", code="class_not_found")
+    return found
+
+
+def standing_labels() -> QuerySet[Label]:
+    """The newest label of each reader on each patch, unless it withdraws."""
+    newer = Label.objects.filter(patch=OuterRef("patch"), reader=OuterRef("reader"), id__gt=OuterRef("id"))
+    return Label.objects.filter(~Exists(newer), label_class__isnull=False)
+
+
+def _labelled(path: str) -> Coalesce:
+    """Count the patches with a standing label under ``path``, as a subquery of its row."""
+    counts = (
+        standing_labels()
+        .filter(**{path: OuterRef("pk")})
+        .order_by()
+        .values(path)
+        .annotate(n=Count("patch", distinct=True))
+        .values("n")
+    )
+    return Coalesce(Subquery(counts, output_field=IntegerField()), Value(0))
+
+
+def study_rows(user: User) -> QuerySet[Study]:
+    """List the studies a person has a role in, with their classes, counts and the person's roles."""
+    rows = Study.objects.all() if user.is_superuser else Study.objects.filter(memberships__user=user).distinct()
+    slides = Slide.objects.filter(study=OuterRef("pk")).order_by().values("study").annotate(n=Count("pk")).values("n")
+    mine = Prefetch("memberships", Membership.objects.filter(user=user).order_by("role"), to_attr="my_memberships")
+    return rows.annotate(
+        slide_count=Coalesce(Subquery(slides, output_field=IntegerField()), Value(0)),
+        patch_count=_labelled("patch__study"),
+    ).prefetch_related("classes", mine)
+
+
+def member_rows(study: Study) -> QuerySet[Membership]:
+    """List a study's people."""
+    return Membership.objects.filter(study=study).select_related("user")
+
+
+def slide_rows(study: Study) -> QuerySet[Slide]:
+    """List a study's slides with their label counts."""
+    return with_label_count(Slide.objects.filter(study=study))
+
+
+def with_label_count(slides: QuerySet[Slide]) -> QuerySet[Slide]:
+    """Add ``label_count``, the number of patches with a standing label, to each slide."""
+    return slides.annotate(label_count=_labelled("patch__slide")).select_related("uploaded_by")
+
+
+def marker_rows(slide: Slide) -> QuerySet[Label]:
+    """List what is drawn on a slide: the standing labels, one per reader and patch."""
+    return (
+        standing_labels()
+        .filter(patch__slide=slide)
+        .select_related("patch", "reader")
+        .defer("patch__png")
+        .order_by("pk")
+    )
+
+
+def patch_rows(study: Study, user: User) -> QuerySet[Any]:
+    """List a study's labelled patches with the label to show: the person's own, else the newest of anybody.
+
+    Returns:
+        Patches without pixels, annotated with ``class_id``, ``shown_label_id``.
+    """
+    shown = standing_labels().filter(patch=OuterRef("pk")).annotate(mine=Q(reader=user)).order_by("-mine", "-pk")
+    return (
+        Patch.objects.filter(study=study)
+        .annotate(shown_label_id=Subquery(shown.values("pk")[:1]), class_id=Subquery(shown.values("label_class")[:1]))
+        .filter(shown_label_id__isnull=False)
+        .select_related("slide")
+        .defer("png")
+    )
+
+
+def readers_of(label_ids: list[int]) -> dict[int, User]:
+    """Name the reader of each label."""
+    labels = Label.objects.filter(pk__in=label_ids).select_related("reader")
+    return {label.pk: label.reader for label in labels}
+
+
+def slide_scale(slide: Slide) -> float:
+    """Tell how many level-0 pixels one pixel of the study's model spans.
+
+    Returns:
+        ``model_mpp / mpp``; 1 where the study takes pixels as they are.
+
+    Raises:
+        DomainError: the study has a model scale, but the slide's µm per pixel is not known.
+    """
+    model_mpp = slide.study.model_mpp
+    if model_mpp is None:
+        return 1.0
+    if slide.mpp is None:
+        raise DomainError(
+            f"The scale of slide {slide.code} is not known, and this study works at {model_mpp:g} µm per pixel. "
+            "Set the slide's µm per pixel first.",
+            code="slide_needs_scale",
+        )
+    return model_mpp / slide.mpp
+
+
+def patch_summary(study: Study, user: User) -> dict[str, Any]:
+    """Count a study's labelled patches by the class shown to a person, by source and by slide."""
+    rows = patch_rows(study, user).order_by().values_list("class_id", "source", "slide_id", "slide__number")
+    tally = Counter(rows)
+    classes: Counter[int] = Counter()
+    sources: Counter[str] = Counter()
+    slides: Counter[tuple[int, int]] = Counter()
+    for (class_id, source, slide_id, number), count in tally.items():
+        classes[class_id] += count
+        sources[source] += count
+        if slide_id is not None:
+            slides[(number, slide_id)] += count
+    return {
+        "total": tally.total(),
+        "classes": [{"class_id": key, "count": n} for key, n in sorted(classes.items())],
+        "sources": [{"source": key, "count": n} for key, n in sorted(sources.items())],
+        "slides": [
+            {"slide_id": pk, "code": Slide(number=number).code, "count": n}
+            for (number, pk), n in sorted(slides.items())
+        ],
+    }

@@ -1,0 +1,46 @@
+"""Writes: one keyword-only function per thing that can happen."""
+
+from labeling.services.access import access_record
+from labeling.services.datasets import TooFewError, dataset_freeze
+from labeling.services.imports import (
+    ImportReport,
+    LabelledPatch,
+    UnknownClassError,
+    Words,
+    patches_import,
+    patches_read,
+    points_import,
+)
+from labeling.services.labels import Said, label_add, patch_label
+from labeling.services.members import member_add, member_remove, person_ensure
+from labeling.services.slides import slide_delete, slide_register, slide_update
+from labeling.services.studies import ClassSpec, study_create, study_update
+from labeling.services.uploads import upload_append, upload_create, upload_remove
+
+__all__ = [
+    "ClassSpec",
+    "ImportReport",
+    "LabelledPatch",
+    "Said",
+    "TooFewError",
+    "UnknownClassError",
+    "Words",
+    "access_record",
+    "dataset_freeze",
+    "label_add",
+    "member_add",
+    "member_remove",
+    "patch_label",
+    "patches_import",
+    "patches_read",
+    "person_ensure",
+    "points_import",
+    "slide_delete",
+    "slide_register",
+    "slide_update",
+    "study_create",
+    "study_update",
+    "upload_append",
+    "upload_create",
+    "upload_remove",
+]

@@ -1,0 +1,23 @@
+"""The Celery door of the labelling side."""
+
+from celery import shared_task
+
+
+@shared_task
+def ingest_slide(slide_id: int) -> None:
+    """Prepare one slide."""
+    from labeling import runs
+
+    runs.ingest_slide(slide_id)
+
+
+@shared_task
+def reconcile() -> None:
+    """Ring again for slides that wait, and clear what was left behind."""
+    from config.health import record_sign_of_life
+    from labeling import runs
+
+    record_sign_of_life("beat")
+    for slide_id in runs.waiting_slides():
+        ingest_slide.apply_async((slide_id,), expires=15)
+    runs.remove_stale_uploads()

@@ -1,0 +1,28 @@
+"""Addresses under /api/."""
+
+from django.urls import URLPattern, path
+
+from labeling.apis import auth, images, members, patches, slides, studies, system, uploads
+
+urlpatterns: list[URLPattern] = [
+    path("auth/me", auth.MeApi.as_view()),
+    path("auth/login", auth.LoginApi.as_view()),
+    path("auth/logout", auth.LogoutApi.as_view()),
+    path("system", system.SystemApi.as_view()),
+    path("studies", studies.StudiesApi.as_view()),
+    path("studies/<int:study_id>", studies.StudyApi.as_view()),
+    path("studies/<int:study_id>/members", members.MembersApi.as_view()),
+    path("members/<int:membership_id>", members.MemberApi.as_view()),
+    path("studies/<int:study_id>/slides", slides.SlidesApi.as_view()),
+    path("slides/<int:slide_id>", slides.SlideApi.as_view()),
+    path("slides/<int:slide_id>/thumbnail", images.ThumbnailApi.as_view()),
+    path("slides/<int:slide_id>/tiles/<int:level>/<int:col>_<int:row>.jpg", images.TileApi.as_view()),
+    path("studies/<int:study_id>/uploads", uploads.UploadsApi.as_view()),
+    path("uploads/<uuid:upload_id>", uploads.UploadApi.as_view()),
+    path("slides/<int:slide_id>/patches", patches.ClickApi.as_view()),
+    path("slides/<int:slide_id>/markers", patches.MarkersApi.as_view()),
+    path("patches/<int:patch_id>/labels", patches.LabelsApi.as_view()),
+    path("patches/<int:patch_id>/image", images.PatchImageApi.as_view()),
+    path("studies/<int:study_id>/patches", patches.PatchesApi.as_view()),
+    path("studies/<int:study_id>/patch-summary", patches.PatchSummaryApi.as_view()),
+]

@@ -1,0 +1,274 @@
+"""Uploads: whole or absent, resumable at any byte, nobody else's business."""
+
+import base64
+import hashlib
+import io
+import uuid
+from types import SimpleNamespace
+
+import pytest
+
+from config.errors import ConflictError
+from labeling import media, runs
+from labeling.choices import SlideState
+from labeling.models import Slide, Upload
+from labeling.services import uploads as service
+from labeling.services.uploads import clean_name, upload_append
+from tests.factories import MembershipFactory, UploadFactory
+from tests.labeling.conftest import drawn_pixels, write_png
+
+pytestmark = pytest.mark.django_db
+TUS = {"HTTP_TUS_RESUMABLE": "1.0.0"}
+BYTES = "application/offset+octet-stream"
+
+
+def metadata(**values: str) -> str:
+    return ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in values.items())
+
+
+def create(client, people, size, **headers):
+    values = {"HTTP_UPLOAD_LENGTH": str(size), **TUS, **headers}
+    return client.post(f"/api/studies/{people.study.pk}/uploads", **values)
+
+
+def send(client, url, offset, data):
+    return client.generic("PATCH", url, data, content_type=BYTES, HTTP_UPLOAD_OFFSET=str(offset), **TUS)
+
+
+@pytest.fixture
+def png(tmp_path) -> bytes:
+    return write_png(tmp_path / "sent.png", drawn_pixels(90, 80)).read_bytes()
+
+
+def test_a_file_in_pieces_becomes_a_slide(people, png, django_capture_on_commit_callbacks):
+    client = people.client("lab")
+    digest = hashlib.sha256(png).hexdigest()
+    made = create(client, people, len(png), HTTP_UPLOAD_METADATA=metadata(filename="../../Müller.png", sha256=digest))
+    assert made.status_code == 201
+    url, cut = made["Location"], len(png) // 3
+    assert send(client, url, 0, png[:cut])["Upload-Offset"] == str(cut)
+    state = client.head(url, **TUS)
+    assert (state["Upload-Offset"], state["Upload-Length"]) == (str(cut), str(len(png)))
+    assert state["Cache-Control"] == "no-store"
+    assert not Slide.objects.exists()
+    last = send(client, url, cut, png[cut:])
+    assert (last.status_code, last["Upload-Offset"]) == (204, str(len(png)))
+    slide = Slide.objects.get(pk=int(last["X-Slide-Id"]))
+    assert (slide.sha256, slide.size_bytes, slide.state) == (digest, len(png), SlideState.QUEUED)
+    assert media.path_of(digest).read_bytes() == png
+    upload = Upload.objects.get()
+    assert (upload.file_name, upload.slide) == ("Müller.png", slide)
+    assert not media.part_path(upload.pk).exists()
+    again = send(client, url, len(png), b"")
+    assert (again.status_code, again["X-Slide-Id"]) == (204, str(slide.pk))
+    runs.ingest_slide(slide.pk)
+    slide.refresh_from_db()
+    assert (slide.state, slide.width, slide.height) == (SlideState.READY, 90, 80)
+
+
+def test_resumes_after_a_cut_at_any_byte(people, png, monkeypatch):
+    monkeypatch.setattr(service, "SLICE_BYTES", 1000)
+    client = people.client("lab")
+    for n, cut in enumerate([1, 999, 1000, 1001, len(png) - 1]):
+        data = png + bytes([n])
+        url = create(client, people, len(data))["Location"]
+        send(client, url, 0, data[:cut])
+        offset = int(client.head(url, **TUS)["Upload-Offset"])
+        assert offset == cut
+        assert "X-Slide-Id" in send(client, url, offset, data[offset:])
+        assert media.path_of(hashlib.sha256(data).hexdigest()).read_bytes() == data
+
+
+class Breaking(io.BytesIO):
+    """A line that breaks in the middle of a piece."""
+
+    def read(self, size=-1):
+        if self.tell() >= 1500:
+            raise ConnectionResetError
+        return super().read(min(size, 500))
+
+
+def test_a_line_that_breaks_keeps_what_arrived(people, png, monkeypatch):
+    monkeypatch.setattr(service, "SLICE_BYTES", 1000)
+    url = create(people.client("lab"), people, len(png))["Location"]
+    upload = Upload.objects.get()
+    progress = upload_append(upload=upload, offset=0, stream=Breaking(png))
+    assert progress.offset_bytes == 1500
+    assert people.client("lab").head(url, **TUS)["Upload-Offset"] == "1500"
+    assert "X-Slide-Id" in send(people.client("lab"), url, 1500, png[1500:])
+
+
+def test_bytes_written_but_not_yet_noted_are_written_again(people, png):
+    """As after a kill between the disk and the row."""
+    client = people.client("lab")
+    url = create(client, people, len(png))["Location"]
+    media.part_path(Upload.objects.get().pk).write_bytes(b"x" * 500)
+    assert client.head(url, **TUS)["Upload-Offset"] == "0"
+    assert "X-Slide-Id" in send(client, url, 0, png)
+    assert Slide.objects.get().sha256 == hashlib.sha256(png).hexdigest()
+
+
+def test_a_wrong_hash_leaves_nothing_behind(people, png):
+    client = people.client("lab")
+    url = create(client, people, len(png), HTTP_UPLOAD_METADATA=metadata(sha256="0" * 64))["Location"]
+    answer = send(client, url, 0, png)
+    assert (answer.status_code, answer.json()["code"]) == (400, "upload_hash_mismatch")
+    assert not Upload.objects.exists()
+    assert not Slide.objects.exists()
+    assert list(media.stored()) == []
+    assert list((media.root() / "uploads").iterdir()) == []
+    assert client.head(url, **TUS).status_code == 404
+
+
+def test_the_same_file_twice_is_the_same_slide(people, png):
+    client, ids = people.client("lab"), []
+    for _ in range(2):
+        url = create(client, people, len(png))["Location"]
+        ids.append(send(client, url, 0, png)["X-Slide-Id"])
+    assert ids[0] == ids[1]
+    assert Slide.objects.count() == 1
+    assert len(list(media.stored())) == 1
+
+
+def test_a_refused_file_sent_again_is_tried_again(people):
+    client = people.client("lab")
+    for attempt in (1, 2):
+        url = create(client, people, 7)["Location"]
+        slide = Slide.objects.get(pk=int(send(client, url, 0, b"no good")["X-Slide-Id"]))
+        assert (slide.state, slide.attempts) == (SlideState.QUEUED, 0), attempt
+        runs.ingest_slide(slide.pk)
+        slide.refresh_from_db()
+        assert slide.state == SlideState.FAILED
+
+
+def test_a_wrong_offset_is_told_and_writes_nothing(people, png):
+    client = people.client("lab")
+    url = create(client, people, len(png))["Location"]
+    for offset in (1, len(png), 10**17):
+        answer = send(client, url, offset, png)
+        assert (answer.status_code, answer.json()["code"]) == (409, "upload_offset")
+        assert answer.json()["extra"]["offset"] == 0
+    assert send(client, url, "nine", png).json()["code"] == "tus_invalid"
+    assert media.part_path(Upload.objects.get().pk).stat().st_size == 0
+
+
+def test_a_slower_sender_of_the_same_bytes_does_no_harm(people, png, monkeypatch):
+    """Two tabs: the second has an old idea of the offset."""
+    monkeypatch.setattr(service, "SLICE_BYTES", 1000)
+    create(people.client("lab"), people, len(png))
+    first, second = Upload.objects.get(), Upload.objects.get()
+    upload_append(upload=first, offset=0, stream=io.BytesIO(png[:1000]))
+    with pytest.raises(ConflictError) as refused:
+        upload_append(upload=second, offset=0, stream=io.BytesIO(png))
+    assert refused.value.extra == {"offset": 1000}
+
+
+def test_more_than_announced_is_refused(people, png):
+    client = people.client("lab")
+    url = create(client, people, 10)["Location"]
+    answer = send(client, url, 0, png)
+    assert (answer.status_code, answer.json()["code"]) == (400, "upload_too_long")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [
+        ({"HTTP_UPLOAD_LENGTH": "0"}, 400, "upload_empty"),
+        ({"HTTP_UPLOAD_LENGTH": "-1"}, 400, "tus_invalid"),
+        ({"HTTP_UPLOAD_LENGTH": "1e3"}, 400, "tus_invalid"),
+        ({"HTTP_UPLOAD_LENGTH": ""}, 400, "tus_invalid"),
+        ({"HTTP_UPLOAD_LENGTH": "9" * 18}, 413, "upload_too_large"),
+        ({"HTTP_UPLOAD_METADATA": "filename %%%"}, 400, "tus_metadata"),
+        ({"HTTP_UPLOAD_METADATA": "filename gIA="}, 400, "tus_metadata"),
+        ({"HTTP_UPLOAD_METADATA": metadata(sha256="abc")}, 400, "tus_metadata"),
+        ({"HTTP_TUS_RESUMABLE": "0.2.2"}, 412, "tus_version"),
+    ],
+)
+def test_what_breaks_the_protocol_is_refused(headers, status, code, people):
+    answer = create(people.client("lab"), people, 10, **headers)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer["Tus-Resumable"] == "1.0.0"
+    assert not Upload.objects.exists()
+
+
+def test_a_body_of_another_type_is_refused(people):
+    client = people.client("lab")
+    url = create(client, people, 10)["Location"]
+    answer = client.generic("PATCH", url, b"x", content_type="application/json", HTTP_UPLOAD_OFFSET="0", **TUS)
+    assert (answer.status_code, answer.json()["code"]) == (415, "tus_content_type")
+
+
+def test_a_full_disk_is_said_in_words(people, monkeypatch):
+    monkeypatch.setattr("labeling.media.shutil.disk_usage", lambda _: SimpleNamespace(free=1))
+    answer = create(people.client("lab"), people, 10)
+    assert (answer.status_code, answer.json()["code"]) == (507, "disk_full")
+    assert "Ask an admin" in answer.json()["message"]
+
+
+def test_others_see_no_upload_at_all(people, png):
+    url = create(people.client("lab"), people, len(png))["Location"]
+    other = MembershipFactory.create(study=people.study, role="lab").user
+    absent = f"/api/uploads/{uuid.uuid4()}"
+    for who in ("admin", "pathologist", "stranger", "site_admin"):
+        client = people.client(who)
+        assert client.head(url, **TUS).status_code == 404
+        assert send(client, url, 0, png).content == send(client, absent, 0, png).content
+        assert client.delete(url, **TUS).status_code == 404
+    client = people.client("lab")
+    client.force_login(other)
+    assert client.head(url, **TUS).status_code == 404
+
+
+def test_who_left_the_study_cannot_go_on(people, png):
+    url = create(people.client("lab"), people, len(png))["Location"]
+    people.lab.memberships.all().delete()
+    assert send(people.client("lab"), url, 0, png).status_code == 404
+
+
+def test_taking_back_removes_row_and_bytes(people):
+    client = people.client("lab")
+    url = create(client, people, 10)["Location"]
+    path = media.part_path(Upload.objects.get().pk)
+    assert path.exists()
+    assert client.delete(url, **TUS).status_code == 204
+    assert client.delete(url, **TUS).status_code == 404
+    assert not path.exists()
+
+
+def test_a_half_file_that_is_gone_is_told(people):
+    upload = UploadFactory.create(study=people.study, owner=people.lab)
+    answer = send(people.client("lab"), f"/api/uploads/{upload.pk}", 0, b"x")
+    assert (answer.status_code, answer.json()["code"]) == (404, "upload_gone")
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("a.png", "a.png"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\Users\\x\\slide.svs", "slide.svs"),
+        ("a\x00b\nc\u202egnp.exe", "abcgnp.exe"),
+        ("=HYPERLINK(1)", "=HYPERLINK(1)"),
+        ("CON", "CON"),
+        ("", "unnamed"),
+        ("///", "unnamed"),
+        ("x" * 400, "x" * 255),
+    ],
+)
+def test_names_are_data(sent, kept):
+    assert clean_name(sent) == kept
+
+
+def test_a_chunk_is_never_whole_in_memory(people):
+    sizes = []
+
+    class Stream(io.BytesIO):
+        def read(self, size=-1):
+            sizes.append(size)
+            return super().read(size)
+
+    upload = UploadFactory.create(study=people.study, owner=people.lab, size_bytes=9 * 1024**2)
+    media.part_path(upload.pk).parent.mkdir()
+    media.part_path(upload.pk).touch()
+    upload_append(upload=upload, offset=0, stream=Stream(b"\0" * (9 * 1024**2)))
+    assert max(sizes) <= service.SLICE_BYTES
