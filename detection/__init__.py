@@ -1,0 +1,1 @@
+"""What the machine learns and finds: training, models, detection, counts."""

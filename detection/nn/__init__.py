@@ -1,0 +1,1 @@
+"""Pure torch: the network, its training and its detection."""

@@ -1,0 +1,259 @@
+"""Models on disk: one safetensors file with everything that is needed to use them, and nothing that can run."""
+
+import json
+import os
+import struct
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from config.errors import DomainError
+from detection.nn.config import TrainingConfig, shape_from_json
+from detection.nn.errors import CheckpointError
+from detection.nn.gate import Gate
+from detection.nn.network import PATCH_PX, NetworkShape, PaperNet, Preprocessing
+
+FORMAT = "tilscope-checkpoint"
+FORMAT_VERSION = 1
+ARCHITECTURE = "paper-valid"
+_KEY = "tilscope"
+_MAX_FILE_BYTES = 1 << 30
+_MAX_HEADER_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class CheckpointMeta:
+    """What travels with the weights.
+
+    Args:
+        shape: widths of the network.
+        preprocessing: how pixels become its input.
+        class_names: names of the classes 0 (not counted) and 1 (counted).
+        threshold: operating threshold, 0 to 1.
+        gate: stain gate, or None where there is none.
+        dataset_hash: of the frozen labels it was trained on.
+        config: the recipe.
+        model_mpp: micrometres per model pixel; None for "pixels as they are".
+        patch_px: side of the window.
+        versions: of the code and libraries that trained it.
+    """
+
+    shape: NetworkShape
+    preprocessing: Preprocessing
+    class_names: tuple[str, str]
+    threshold: float
+    gate: Gate | None
+    dataset_hash: str
+    config: TrainingConfig
+    model_mpp: float | None = None
+    patch_px: int = PATCH_PX
+    versions: dict[str, str] = field(default_factory=lambda: {"torch": torch.__version__})
+
+    def __post_init__(self) -> None:
+        names = self.class_names
+        _demand(len(names) == 2 and all(isinstance(n, str) and 0 < len(n) <= 200 for n in names), "class names")
+        _demand(_is_number(self.threshold) and 0 <= self.threshold <= 1, "threshold")
+        _demand(self.model_mpp is None or (_is_number(self.model_mpp) and 0.01 <= self.model_mpp <= 100), "scale")
+        _demand(self.patch_px == PATCH_PX, "window")
+        _demand(isinstance(self.dataset_hash, str) and len(self.dataset_hash) <= 200, "data-set hash")
+        _demand(all(isinstance(v, str) for pair in self.versions.items() for v in pair), "versions")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "architecture": ARCHITECTURE,
+            "shape": {"features": list(self.shape.features), "fc": self.shape.fc},
+            "preprocessing": {"mean": list(self.preprocessing.mean), "std": list(self.preprocessing.std)},
+            "class_names": list(self.class_names),
+            "threshold": self.threshold,
+            "gate": self.gate.to_json() if self.gate else None,
+            "dataset_hash": self.dataset_hash,
+            "config": self.config.to_json(),
+            "model_mpp": self.model_mpp,
+            "patch_px": self.patch_px,
+            "versions": self.versions,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "CheckpointMeta":
+        """Read the description back.
+
+        Raises:
+            CheckpointError: ``checkpoint_foreign``, ``checkpoint_stale`` or ``checkpoint_invalid``.
+        """
+        if values.get("format") != FORMAT:
+            raise CheckpointError("This file is no model of TILscope.", code="checkpoint_foreign")
+        if values.get("format_version") != FORMAT_VERSION or values.get("architecture") != ARCHITECTURE:
+            raise CheckpointError(
+                "This model was written by another version of TILscope: train it again.", code="checkpoint_stale"
+            )
+        try:
+            return cls(
+                shape=shape_from_json(values["shape"]),
+                preprocessing=Preprocessing(
+                    mean=_triple(values["preprocessing"]["mean"]), std=_triple(values["preprocessing"]["std"])
+                ),
+                class_names=_pair(values["class_names"]),
+                threshold=values["threshold"],
+                gate=Gate.from_json(values["gate"]) if values["gate"] is not None else None,
+                dataset_hash=values["dataset_hash"],
+                config=TrainingConfig.from_json(values["config"]),
+                model_mpp=values["model_mpp"],
+                patch_px=values["patch_px"],
+                versions=dict(values["versions"]),
+            )
+        except CheckpointError:
+            raise
+        except (DomainError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise CheckpointError(f"The model's description is damaged: {error}.") from error
+
+
+def save_checkpoint(path: Path | str, model: PaperNet, meta: CheckpointMeta) -> str:
+    """Write a model: a temporary file first, then renamed, so that no half of one is ever seen.
+
+    Args:
+        path: where to; an existing file is replaced.
+        model: weights, stored in float32.
+        meta: must describe this model.
+
+    Returns:
+        SHA-256 of the file, hexadecimal.
+
+    Raises:
+        CheckpointError: ``checkpoint_mismatch`` or ``checkpoint_not_finite``.
+    """
+    target = Path(path)
+    if model.shape != meta.shape or model.preprocessing != meta.preprocessing:
+        raise CheckpointError("The description is of another network.", code="checkpoint_mismatch")
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    _require_finite(tensors)
+    text = json.dumps(meta.to_json(), sort_keys=True, allow_nan=False)
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".checkpoint-", suffix=".part")
+    os.close(descriptor)
+    part = Path(name)
+    try:
+        save_file(tensors, part, metadata={_KEY: text})
+        with part.open("rb+") as file:
+            digest = file_digest(file, "sha256").hexdigest()
+            os.fsync(file.fileno())
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    _sync_folder(target.parent)
+    return digest
+
+
+def load_checkpoint(path: Path | str) -> tuple[PaperNet, CheckpointMeta]:
+    """Read a model; nothing of the file is believed before it was checked.
+
+    Returns:
+        The network in evaluation mode on the CPU, and its description.
+
+    Raises:
+        CheckpointError: with a code that says what is wrong with the file.
+    """
+    source = Path(path)
+    _require_plausible_size(source)
+    try:
+        with safe_open(source, framework="pt", device="cpu") as file:
+            meta = CheckpointMeta.from_json(_description(file.metadata()))
+            expected = _expected(meta.shape)
+            _require_same(expected, {name: file.get_slice(name) for name in file.keys()})  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in expected}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            "The model file is damaged or no model at all: take it from the backup or train again.",
+            code="checkpoint_damaged",
+        ) from error
+    _require_finite(tensors)
+    model = PaperNet(meta.shape, preprocessing=meta.preprocessing)
+    model.load_state_dict(tensors)
+    return model.eval(), meta
+
+
+def _require_plausible_size(path: Path) -> None:
+    if not path.is_file():
+        raise CheckpointError("The model file is not there.", code="checkpoint_missing")
+    if path.stat().st_size > _MAX_FILE_BYTES:
+        raise CheckpointError("The model file is far larger than any model of ours.", code="checkpoint_too_large")
+    with path.open("rb") as file:
+        head = file.read(8)
+    if len(head) < 8 or struct.unpack("<Q", head)[0] > _MAX_HEADER_BYTES:
+        raise CheckpointError("The model file is damaged or no model at all.", code="checkpoint_damaged")
+
+
+def _description(metadata: Mapping[str, str] | None) -> Mapping[str, Any]:
+    if not metadata or _KEY not in metadata:
+        raise CheckpointError("This file is no model of TILscope.", code="checkpoint_foreign")
+    try:
+        values = json.loads(metadata[_KEY])
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError("The model's description is damaged.") from error
+    if not isinstance(values, dict):
+        raise CheckpointError("The model's description is damaged.")
+    return values
+
+
+def _expected(shape: NetworkShape) -> dict[str, Tensor]:
+    """Name the tensors of a network, without the memory for them."""
+    with torch.device("meta"):
+        return PaperNet(shape).state_dict()
+
+
+def _require_same(expected: Mapping[str, Tensor], found: Mapping[str, Any]) -> None:
+    kinds = {torch.float32: "F32", torch.int64: "I64"}
+    wanted = {name: (list(tensor.shape), kinds[tensor.dtype]) for name, tensor in expected.items()}
+    actual = {name: (list(part.get_shape()), str(part.get_dtype())) for name, part in found.items()}
+    if wanted != actual:
+        odd = sorted(name for name in wanted.keys() | actual.keys() if wanted.get(name) != actual.get(name))
+        raise CheckpointError(
+            "The weights do not fit the network the file describes.",
+            code="checkpoint_mismatch",
+            extra={"tensors": odd[:10]},
+        )
+
+
+def _require_finite(tensors: Mapping[str, Tensor]) -> None:
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise CheckpointError(f"The weights {name} are no numbers.", code="checkpoint_not_finite")
+        if name.endswith("running_var") and bool((tensor < 0).any()):
+            raise CheckpointError(f"The variance {name} is negative.", code="checkpoint_not_finite")
+
+
+def _triple(value: Any) -> tuple[float, float, float]:
+    one, two, three = (float(v) for v in value)
+    return one, two, three
+
+
+def _pair(value: Any) -> tuple[str, str]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise ValueError("there are two class names")
+    return value[0], value[1]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
+
+
+def _demand(truth: bool, what: str) -> None:
+    if not truth:
+        raise CheckpointError(f"The model's {what} cannot be right.")
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
