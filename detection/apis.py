@@ -1,0 +1,256 @@
+"""The API of training, models and detection: one class per address."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.http import FileResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from detection import exports, selectors, services
+from detection.models import DetectionRun, ModelVersion, TrainingRun
+from detection.serializers import (
+    DetectionQuerySerializer,
+    DetectionRunSerializer,
+    DetectionStartSerializer,
+    ModelSerializer,
+    PromoteSerializer,
+    ThresholdSerializer,
+    TrainingRunSerializer,
+    TrainingStartSerializer,
+)
+from labeling.apis.base import AnyAccept, ListApi
+from labeling.choices import Role
+from labeling.models import Slide, Study
+from labeling.permissions import MEMBER, Api, member, person
+from labeling.selectors import slide_located, study_located
+
+BYTES = (200, "application/octet-stream")
+
+
+def _checked(serializer: type[serializers.Serializer[Any]], values: Any) -> dict[str, Any]:
+    checked = serializer(data=values)
+    checked.is_valid(raise_exception=True)
+    return dict(checked.validated_data)
+
+
+class TrainingRunsApi(ListApi):
+    queryset = TrainingRun.objects.none()
+    access = {"GET": MEMBER, "POST": member(Role.ADMIN)}
+    locate = study_located
+    found: Study
+
+    @extend_schema(operation_id="training_run_list", responses=TrainingRunSerializer(many=True))
+    def get(self, request: Request, study_id: int) -> Response:
+        runs = self.paginate_queryset(selectors.training_runs().filter(study=self.found)) or []
+        counts = selectors.dataset_counts(run.dataset_id for run in runs)
+        rows = [selectors.training_run_words(run, counts[run.dataset_id]) for run in runs]
+        return self.get_paginated_response(TrainingRunSerializer(rows, many=True).data)
+
+    @extend_schema(
+        operation_id="training_run_start",
+        request=TrainingStartSerializer,
+        responses={201: TrainingRunSerializer, 200: TrainingRunSerializer},
+    )
+    def post(self, request: Request, study_id: int) -> Response:
+        wanted = _checked(TrainingStartSerializer, request.data)
+        key = wanted.pop("client_key")
+        run, created = services.training_start(
+            study=self.found, user=person(request), client_key=key, wish=services.TrainingWish(**wanted)
+        )
+        return _training_answer(run.pk, status=201 if created else 200)
+
+
+def _training_answer(run_id: int, status: int = 200) -> Response:
+    run = selectors.training_run_at(run_id)
+    counts = selectors.dataset_counts([run.dataset_id])[run.dataset_id]
+    return Response(TrainingRunSerializer(selectors.training_run_words(run, counts)).data, status=status)
+
+
+class TrainingRunApi(Api):
+    access = {"GET": MEMBER}
+    locate = selectors.training_run_at
+    found: TrainingRun
+
+    @extend_schema(operation_id="training_run_detail", responses=TrainingRunSerializer)
+    def get(self, request: Request, run_id: int) -> Response:
+        return _training_answer(run_id)
+
+
+class TrainingCancelApi(Api):
+    access = {"POST": member(Role.ADMIN)}
+    locate = selectors.training_run_at
+    found: TrainingRun
+
+    @extend_schema(operation_id="training_run_cancel", request=None, responses=TrainingRunSerializer)
+    def post(self, request: Request, run_id: int) -> Response:
+        services.training_cancel(run=self.found)
+        return _training_answer(run_id)
+
+
+class ModelsApi(ListApi):
+    queryset = ModelVersion.objects.none()
+    access = {"GET": MEMBER}
+    locate = study_located
+    found: Study
+
+    @extend_schema(operation_id="model_list", responses=ModelSerializer(many=True))
+    def get(self, request: Request, study_id: int) -> Response:
+        found = self.paginate_queryset(selectors.models().filter(study=self.found)) or []
+        rows = [selectors.model_words(model) for model in found]
+        return self.get_paginated_response(ModelSerializer(rows, many=True).data)
+
+
+class ModelApi(Api):
+    access = {"GET": MEMBER}
+    locate = selectors.model_at
+    found: ModelVersion
+
+    @extend_schema(operation_id="model_detail", responses=ModelSerializer)
+    def get(self, request: Request, model_id: int) -> Response:
+        return Response(ModelSerializer(selectors.model_words(self.found)).data)
+
+
+class ModelPromoteApi(Api):
+    access = {"POST": member(Role.ADMIN)}
+    locate = selectors.model_at
+    found: ModelVersion
+
+    @extend_schema(operation_id="model_promote", request=PromoteSerializer, responses=ModelSerializer)
+    def post(self, request: Request, model_id: int) -> Response:
+        wanted = _checked(PromoteSerializer, request.data)
+        services.model_promote(model=self.found, user=person(request), reason=wanted["reason"])
+        return Response(ModelSerializer(selectors.model_words(selectors.model_at(model_id))).data)
+
+
+class DetectionRunsApi(ListApi):
+    queryset = DetectionRun.objects.none()
+    access = {"GET": MEMBER}
+    locate = study_located
+    found: Study
+
+    @extend_schema(
+        operation_id="detection_run_list",
+        parameters=[DetectionQuerySerializer],
+        responses=DetectionRunSerializer(many=True),
+    )
+    def get(self, request: Request, study_id: int) -> Response:
+        wanted = _checked(DetectionQuerySerializer, request.query_params)
+        found = self.paginate_queryset(selectors.detection_runs_of(self.found, **wanted)) or []
+        rows = [selectors.detection_run_words(run) for run in found]
+        return self.get_paginated_response(DetectionRunSerializer(rows, many=True).data)
+
+
+def _detection_answer(run_id: int, status: int = 200) -> Response:
+    run = selectors.detection_run_at(run_id)
+    return Response(DetectionRunSerializer(selectors.detection_run_words(run)).data, status=status)
+
+
+class DetectionStartApi(Api):
+    access = {"POST": member(Role.LAB, Role.ADMIN)}
+    locate = slide_located
+    found: Slide
+
+    @extend_schema(
+        operation_id="detection_run_start",
+        request=DetectionStartSerializer,
+        responses={201: DetectionRunSerializer, 200: DetectionRunSerializer},
+    )
+    def post(self, request: Request, slide_id: int) -> Response:
+        wanted = _checked(DetectionStartSerializer, request.data)
+        key = wanted.pop("client_key")
+        run, created = services.detection_start(
+            slide=self.found, user=person(request), client_key=key, wish=services.DetectionWish(**wanted)
+        )
+        return _detection_answer(run.pk, status=201 if created else 200)
+
+
+class DetectionRunApi(Api):
+    access = {"GET": MEMBER, "PATCH": member(Role.LAB, Role.ADMIN)}
+    locate = selectors.detection_run_at
+    found: DetectionRun
+
+    @extend_schema(operation_id="detection_run_detail", responses=DetectionRunSerializer)
+    def get(self, request: Request, run_id: int) -> Response:
+        return Response(DetectionRunSerializer(selectors.detection_run_words(self.found)).data)
+
+    @extend_schema(operation_id="detection_run_update", request=ThresholdSerializer, responses=DetectionRunSerializer)
+    def patch(self, request: Request, run_id: int) -> Response:
+        wanted = _checked(ThresholdSerializer, request.data)
+        services.detection_set_threshold(run=self.found, threshold=wanted["threshold"])
+        return _detection_answer(run_id)
+
+
+class DetectionCancelApi(Api):
+    access = {"POST": member(Role.LAB, Role.ADMIN)}
+    locate = selectors.detection_run_at
+    found: DetectionRun
+
+    @extend_schema(operation_id="detection_run_cancel", request=None, responses=DetectionRunSerializer)
+    def post(self, request: Request, run_id: int) -> Response:
+        services.detection_cancel(run=self.found)
+        return _detection_answer(run_id)
+
+
+class DetectionPointsApi(Api):
+    access = {"GET": MEMBER}
+    content_negotiation_class = AnyAccept
+    locate = selectors.detection_run_at
+    found: DetectionRun
+
+    @extend_schema(
+        operation_id="detection_run_points",
+        responses={BYTES: OpenApiResponse(OpenApiTypes.BINARY, "little-endian float32 x_l0, y_l0, score, shuffled")},
+    )
+    def get(self, request: Request, run_id: int) -> HttpResponseBase:
+        path = exports.points_path(self.found)
+        response = FileResponse(path.open("rb"), content_type="application/octet-stream")
+        response["X-Content-Type-Options"] = "nosniff"
+        response["Cache-Control"] = "private, max-age=86400, immutable"
+        return response
+
+
+def _download(pieces: Iterator[str], *, name: str, content_type: str) -> StreamingHttpResponse:
+    response = StreamingHttpResponse(pieces, content_type=content_type)
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+class DetectionCsvApi(Api):
+    access = {"GET": MEMBER}
+    content_negotiation_class = AnyAccept
+    locate = selectors.detection_run_at
+    found: DetectionRun
+
+    @extend_schema(operation_id="detection_run_csv", responses={(200, "text/csv"): OpenApiTypes.STR})
+    def get(self, request: Request, run_id: int) -> HttpResponseBase:
+        exports.points_path(self.found)
+        services.export_record(run=self.found, user=person(request), kind="csv")
+        return _download(
+            exports.export_csv(self.found),
+            name=f"detection-{self.found.pk}.csv",
+            content_type="text/csv; charset=utf-8",
+        )
+
+
+class DetectionGeoJsonApi(Api):
+    access = {"GET": MEMBER}
+    content_negotiation_class = AnyAccept
+    locate = selectors.detection_run_at
+    found: DetectionRun
+
+    @extend_schema(operation_id="detection_run_geojson", responses={(200, "application/geo+json"): OpenApiTypes.OBJECT})
+    def get(self, request: Request, run_id: int) -> HttpResponseBase:
+        exports.points_path(self.found)
+        services.export_record(run=self.found, user=person(request), kind="geojson")
+        return _download(
+            exports.export_geojson(self.found),
+            name=f"detection-{self.found.pk}.geojson",
+            content_type="application/geo+json",
+        )

@@ -1,0 +1,181 @@
+"""What the machine learns and finds, as rows; the row is the truth, the message only a bell."""
+
+import uuid
+
+import pghistory
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from detection.choices import BlockState, ModelStatus, RunState
+from labeling.models import SHA256, DatasetVersion, Slide, Study, User
+
+
+class Run(models.Model):
+    """What training and detection runs share: state, progress, lease, owner."""
+
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=12, choices=RunState.choices, default=RunState.QUEUED)
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    message = models.CharField(max_length=200, blank=True)
+    error_code = models.CharField(max_length=60, blank=True)
+    error = models.TextField(blank=True)
+    token = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+    client_key = models.UUIDField(default=uuid.uuid4)
+    asked = models.JSONField(default=dict, help_text="the request as it came, so that a reused key is noticed")
+    code_version = models.CharField(max_length=60)
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class TrainingRun(Run):
+    """One training, from a frozen data set to a model version."""
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="training_runs")
+    dataset = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="training_runs")
+    preset = models.CharField(max_length=30)
+    config = models.JSONField()
+    seed = models.BigIntegerField()
+    device = models.CharField(max_length=60, blank=True)
+    versions = models.JSONField(default=dict, help_text="torch and friends that trained it")
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["study", "number"], name="training_number_once"),
+            models.UniqueConstraint(fields=["created_by", "client_key"], name="training_key_once"),
+            models.CheckConstraint(condition=Q(state__in=RunState.values), name="training_state_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.study} training {self.number}"
+
+
+class Trial(models.Model):
+    """One configuration tried within a training run: its parameters, curve and scores."""
+
+    run = models.ForeignKey(TrainingRun, on_delete=models.PROTECT, related_name="trials")
+    number = models.PositiveSmallIntegerField(default=1)
+    parameters = models.JSONField()
+    curve = models.JSONField(default=list)
+    metrics = models.JSONField(null=True, blank=True)
+    stopped_because = models.CharField(max_length=60, blank=True)
+
+    class Meta:
+        ordering = ["run", "number"]
+        constraints = [models.UniqueConstraint(fields=["run", "number"], name="trial_number_once")]
+
+
+@pghistory.track(fields=["status", "threshold", "reason"], model_name="ModelVersionEvent")
+class ModelVersion(models.Model):
+    """A trained counter in the registry; its checkpoint lies in the media store under its hash."""
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="models")
+    number = models.PositiveIntegerField()
+    trial = models.OneToOneField(Trial, on_delete=models.PROTECT, related_name="model")
+    sha256 = models.CharField(max_length=64, validators=[SHA256])
+    size_bytes = models.BigIntegerField()
+    metrics = models.JSONField()
+    threshold = models.FloatField()
+    status = models.CharField(max_length=10, choices=ModelStatus.choices, default=ModelStatus.CANDIDATE)
+    promoted_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    promoted_at = models.DateTimeField(null=True, blank=True)
+    reason = models.TextField(blank=True, max_length=2000)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["study", "number"], name="model_number_once"),
+            models.UniqueConstraint(
+                fields=["study"], condition=Q(status=ModelStatus.CURRENT), name="one_current_model"
+            ),
+            models.CheckConstraint(condition=Q(status__in=ModelStatus.values), name="model_status_known"),
+            models.CheckConstraint(condition=Q(threshold__gte=0, threshold__lte=1), name="model_threshold_inside"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.study} model {self.number}"
+
+
+@pghistory.track(fields=["threshold"], model_name="DetectionRunEvent")
+class DetectionRun(Run):
+    """One search for cells on one slide with one model; its points lie in the media store."""
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="detection_runs")
+    slide = models.ForeignKey(Slide, on_delete=models.PROTECT, related_name="detection_runs")
+    model = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="detection_runs")
+    slide_sha256 = models.CharField(max_length=64, validators=[SHA256])
+    model_sha256 = models.CharField(max_length=64, validators=[SHA256])
+    regions = models.JSONField(null=True, blank=True, help_text="polygons in level-0 pixels; empty: the whole slide")
+    params = models.JSONField()
+    scale = models.FloatField(help_text="level-0 pixels per model pixel")
+    mpp = models.FloatField(null=True, blank=True, help_text="µm per level-0 pixel when the run began")
+    threshold = models.FloatField()
+    points_sha256 = models.CharField(max_length=64, blank=True)
+    point_count = models.PositiveIntegerField(null=True, blank=True, help_text="all points, above the low floor")
+    count = models.PositiveIntegerField(null=True, blank=True, help_text="points at or above the threshold")
+    area_px = models.BigIntegerField(null=True, blank=True, help_text="level-0 pixels that were read")
+    unread_px = models.BigIntegerField(default=0, help_text="level-0 pixels that could not be read")
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["study", "number"], name="detection_number_once"),
+            models.UniqueConstraint(fields=["created_by", "client_key"], name="detection_key_once"),
+            models.CheckConstraint(condition=Q(state__in=RunState.values), name="detection_state_known"),
+            models.CheckConstraint(condition=Q(threshold__gte=0, threshold__lte=1), name="detection_threshold_inside"),
+            models.CheckConstraint(condition=Q(scale__gt=0), name="detection_scale_positive"),
+            models.CheckConstraint(
+                condition=~Q(state__in=[RunState.DONE, RunState.INCOMPLETE])
+                | (
+                    Q(point_count__isnull=False)
+                    & Q(count__isnull=False)
+                    & Q(area_px__isnull=False)
+                    & ~Q(points_sha256="")
+                ),
+                name="detection_result_whole",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.study} detection {self.number}"
+
+
+class DetectionBlock(models.Model):
+    """One block of a run, leased to one worker at a time; the result is packed in the row."""
+
+    run = models.ForeignKey(DetectionRun, on_delete=models.PROTECT, related_name="blocks")
+    n = models.PositiveIntegerField()
+    x = models.IntegerField(help_text="core box in model pixels")
+    y = models.IntegerField()
+    w = models.IntegerField()
+    h = models.IntegerField()
+    state = models.CharField(max_length=10, choices=BlockState.choices, default=BlockState.QUEUED)
+    token = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    error = models.TextField(blank=True)
+    candidates = models.BinaryField(null=True, help_text="float32 triples x_l0, y_l0, score")
+    read_px = models.BigIntegerField(default=0, help_text="model pixels inside the regions")
+    unread_px = models.BigIntegerField(default=0, help_text="model pixels inside the regions")
+
+    class Meta:
+        ordering = ["run", "n"]
+        indexes = [models.Index(fields=["run", "state"])]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "n"], name="block_number_once"),
+            models.CheckConstraint(condition=Q(state__in=BlockState.values), name="block_state_known"),
+            models.CheckConstraint(
+                condition=~Q(state=BlockState.DONE) | Q(candidates__isnull=False), name="block_done_has_result"
+            ),
+        ]

@@ -1,0 +1,205 @@
+"""The detection worker's work: block by block under leases, then one global suppression, once."""
+
+import logging
+import time
+from functools import lru_cache
+
+import numpy as np
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.db.models.functions import Coalesce, Now
+from numpy.typing import NDArray
+
+from config.errors import DomainError
+from detection import exports, leases
+from detection.choices import BlockState, RunState
+from detection.models import DetectionBlock, DetectionRun
+from detection.nn.blocks import Block, DetectionParams, region_mask
+from detection.nn.checkpoint import load_checkpoint
+from detection.nn.gate import Gate
+from detection.nn.network import PaperNet
+from detection.nn.nms import suppress
+from detection.nn.sliding_window import BlockResult, detect_block
+from detection.runs.devices import device, tell_device
+from labeling import media, readers
+
+logger = logging.getLogger(__name__)
+
+MESSAGE_S = 10.0
+"""How long one message works: long enough to be cheap, short enough that no run waits behind a large one."""
+SHUFFLE_SEED = 20
+_NAMED_BLOCKS = 5
+
+Points = NDArray[np.float32]
+
+
+def detect(run_id: int, *, seconds: float = MESSAGE_S) -> bool:
+    """Work on a detection for some seconds, and end it when nothing is left.
+
+    Args:
+        run_id: a detection run; one that has ended is left alone.
+        seconds: no block is begun after that.
+
+    Returns:
+        Whether blocks may be left that nobody works on.
+    """
+    tell_device()
+    DetectionRun.objects.filter(pk=run_id, state=RunState.QUEUED).update(
+        state=RunState.RUNNING, started_at=Coalesce("started_at", Now()), message="Looking for cells"
+    )
+    run = DetectionRun.objects.select_related("slide").filter(pk=run_id).first()
+    until = time.monotonic() + seconds
+    while run is not None and time.monotonic() < until:
+        lease = leases.claim(_open_blocks(run_id))
+        if lease is None:
+            _finish_if_whole(run)
+            return False
+        _work(run, lease)
+    return run is not None
+
+
+def _open_blocks(run_id: int) -> QuerySet[DetectionBlock]:
+    """Blocks of a run that runs; the cancel that ends a run ends this list."""
+    return DetectionBlock.objects.filter(run=run_id, run__state=RunState.RUNNING).order_by("n")
+
+
+def _work(run: DetectionRun, lease: leases.Lease) -> None:
+    """Detect one block; its failure is its own, but a broken model or slide ends the run."""
+    try:
+        with leases.Heartbeat(lease):
+            _detect_one(run, lease)
+    except DomainError as error:
+        lease.give_back(error=error.message)
+        _fail_run(run, error.code, error.message)
+    except Exception as error:
+        lease.give_back(error=f"{type(error).__name__}: {error}"[:500])
+        raise
+
+
+def _detect_one(run: DetectionRun, lease: leases.Lease) -> None:
+    block = DetectionBlock.objects.get(pk=lease.pk)
+    model, gate = _model(run.model_sha256)
+    with readers.slide_reader(run.slide.file_sha256) as reader:
+        result = detect_block(
+            model,
+            reader,
+            Block(block.n, block.x, block.y, block.w, block.h),
+            scale=run.scale,
+            params=DetectionParams.from_json(run.params),
+            gate=gate,
+            regions=run.regions,
+        )
+    _keep(run, lease, result)
+
+
+def _keep(run: DetectionRun, lease: leases.Lease, result: BlockResult) -> None:
+    """Store a block's result, unless the block is somebody else's by now."""
+    with transaction.atomic():
+        kept = lease.finish(
+            state=BlockState.DONE,
+            candidates=result.candidates.astype("<f4").tobytes(),
+            read_px=result.read_px,
+            unread_px=result.unreadable_px,
+            error="",
+        )
+        if kept:
+            DetectionRun.objects.filter(pk=run.pk).update(done=F("done") + 1)
+
+
+@lru_cache(maxsize=1)
+def _model(sha256: str) -> tuple[PaperNet, Gate | None]:
+    """Load a model, ready for detection; a worker process keeps the last one."""
+    model, meta = load_checkpoint(media.path_of(sha256))
+    return model.folded().to(device()), meta.gate
+
+
+def _fail_run(run: DetectionRun, code: str, words: str) -> None:
+    DetectionRun.objects.filter(pk=run.pk, state=RunState.RUNNING).update(
+        state=RunState.FAILED, error_code=code, error=words, message="", lease_until=None, finished_at=Now()
+    )
+
+
+def _finish_if_whole(run: DetectionRun) -> None:
+    """End a run of which no block is left, exactly once: its own lease decides who does it."""
+    leases.fail_spent_blocks(DetectionBlock.objects.filter(run=run))
+    if DetectionBlock.objects.filter(run=run, state__in=[BlockState.QUEUED, BlockState.RUNNING]).exists():
+        return
+    lease = leases.claim(DetectionRun.objects.filter(pk=run.pk, state=RunState.RUNNING))
+    if lease is None:
+        return
+    lease.update(message="Removing double finds")
+    try:
+        with leases.Heartbeat(lease):
+            _finish(run, lease)
+    except Exception as error:
+        lease.give_back(
+            error=f"The result could not be put together ({type(error).__name__}).",
+            rest=RunState.RUNNING,
+            error_code="detection_end_failed",
+            message="",
+            finished_at=Now(),
+        )
+        raise
+
+
+def _finish(run: DetectionRun, lease: leases.Lease) -> None:
+    failed = list(DetectionBlock.objects.filter(run=run, state=BlockState.FAILED).order_by("n"))
+    total = DetectionBlock.objects.filter(run=run).count()
+    if len(failed) == total:
+        lease.finish(
+            state=RunState.FAILED, error_code="all_blocks_failed", error=failed[0].error, finished_at=Now(), message=""
+        )
+        return
+    points = _suppressed(run)
+    read_px, unread_px = _areas(run, failed)
+    sha256 = media.store_bytes(points.astype("<f4").tobytes())
+    whole = not failed and unread_px == 0
+    with transaction.atomic():
+        # The dial may have been turned meanwhile: count at the threshold that stands in the row now.
+        now = DetectionRun.objects.select_for_update().get(pk=run.pk)
+        lease.finish(
+            state=RunState.DONE if whole else RunState.INCOMPLETE,
+            points_sha256=sha256,
+            point_count=len(points),
+            count=int(exports.at_threshold(points, now.threshold).sum()),
+            area_px=read_px,
+            unread_px=unread_px,
+            done=total - len(failed),
+            total=total,
+            message="",
+            error_code="" if whole else "area_unread",
+            error="" if whole else _missing_words(run, failed, read_px, unread_px),
+            finished_at=Now(),
+        )
+
+
+def _suppressed(run: DetectionRun) -> Points:
+    """Gather all candidates, keep the best of each neighbourhood, and shuffle so that a prefix is a fair sample."""
+    done = DetectionBlock.objects.filter(run=run, state=BlockState.DONE).order_by("n")
+    packed = (bytes(raw or b"") for raw in done.values_list("candidates", flat=True).iterator(chunk_size=500))
+    parts = [np.frombuffer(raw, dtype="<f4").reshape(-1, 3) for raw in packed]
+    candidates = np.concatenate([np.zeros((0, 3), dtype=np.float32), *parts])
+    params = DetectionParams.from_json(run.params)
+    kept = suppress(candidates[:, :2], candidates[:, 2], radius_px=params.radius_l0(mpp=run.mpp, scale=run.scale))
+    return candidates[kept][np.random.default_rng(SHUFFLE_SEED).permutation(len(kept))]
+
+
+def _areas(run: DetectionRun, failed: list[DetectionBlock]) -> tuple[int, int]:
+    """Sum the level-0 pixels inside the regions that were read, and that were not."""
+    done = DetectionBlock.objects.filter(run=run, state=BlockState.DONE).values_list("read_px", "unread_px")
+    read, unread = (sum(column) for column in zip(*done, strict=True))
+    unread += sum(int(region_mask((b.x, b.y, b.w, b.h), run.regions, run.scale).sum()) for b in failed)
+    return round(read * run.scale**2), round(unread * run.scale**2)
+
+
+def _missing_words(run: DetectionRun, failed: list[DetectionBlock], read_px: int, unread_px: int) -> str:
+    """Say in words which part of the area has no count."""
+    words = f"{100 * unread_px / max(1, read_px + unread_px):.2g} % of the area could not be read and is not counted."
+    if not failed:
+        return words
+    places = ", ".join(
+        f"{round(b.w * run.scale)}×{round(b.h * run.scale)} px at ({round(b.x * run.scale)}, {round(b.y * run.scale)})"
+        for b in failed[:_NAMED_BLOCKS]
+    )
+    more = f" and {len(failed) - _NAMED_BLOCKS} more" if len(failed) > _NAMED_BLOCKS else ""
+    return f"{words} Missing: {places}{more}. {failed[0].error}"

@@ -1,0 +1,267 @@
+"""Reads of the detection side: rows found by address, and runs described for the outside."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, TypedDict, TypeVar
+
+from django.db.models import Count, Model, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from config.errors import NotFoundError
+from detection.choices import BlockState, ModelStatus, RunState
+from detection.models import DetectionBlock, DetectionRun, ModelVersion, Run, TrainingRun, Trial
+from labeling.models import DatasetItem, Study
+from labeling.selectors import ABSENT
+
+Row = TypeVar("Row", bound=Model)
+
+
+class Progress(TypedDict):
+    """How far a run is; the browser and the command line show the same."""
+
+    done: int
+    total: int
+    message: str
+    eta_s: float | None
+
+
+class RunErrorWords(TypedDict):
+    """Why a run failed."""
+
+    code: str
+    message: str
+
+
+SideCounts = dict[str, dict[str, int]]
+
+
+def _one(rows: QuerySet[Row], pk: int) -> Row:
+    row = rows.filter(pk=pk).first()
+    if row is None:
+        raise NotFoundError(ABSENT)
+    return row
+
+
+def training_run_at(run_id: int) -> TrainingRun:
+    """Find a training run by the id in an address."""
+    return _one(training_runs(), run_id)
+
+
+def model_at(model_id: int) -> ModelVersion:
+    """Find a model version by the id in an address."""
+    return _one(models(), model_id)
+
+
+def detection_run_at(run_id: int) -> DetectionRun:
+    """Find a detection run by the id in an address."""
+    return _one(detection_runs(), run_id)
+
+
+def training_runs() -> QuerySet[TrainingRun]:
+    """Training runs with all that their description needs."""
+    trials = Trial.objects.select_related("model")
+    return TrainingRun.objects.select_related("dataset", "created_by").prefetch_related(
+        Prefetch("trials", queryset=trials)
+    )
+
+
+def models() -> QuerySet[ModelVersion]:
+    """Model versions with all that their description needs."""
+    return ModelVersion.objects.select_related("trial", "promoted_by")
+
+
+def current_model(study_id: int) -> ModelVersion | None:
+    """The model that counts in a study, if one was promoted."""
+    return models().filter(study_id=study_id, status=ModelStatus.CURRENT).first()
+
+
+def detection_runs() -> QuerySet[DetectionRun]:
+    """Detection runs with all that their description needs, their failed blocks counted on the way."""
+    return DetectionRun.objects.select_related("study", "slide", "model", "created_by").annotate(
+        blocks_failed=_failed_blocks()
+    )
+
+
+def _failed_blocks() -> Coalesce:
+    counted = (
+        DetectionBlock.objects.filter(state=BlockState.FAILED, run=OuterRef("pk"))
+        .order_by()
+        .values("run")
+        .annotate(found=Count("pk"))
+        .values("found")
+    )
+    return Coalesce(Subquery(counted), 0)
+
+
+def detection_runs_of(
+    study: Study, *, slide: int | None = None, state: str | None = None, latest: bool = False
+) -> QuerySet[DetectionRun]:
+    """Detection runs of a study, newest first.
+
+    Args:
+        study: whose.
+        slide: only of this slide.
+        state: only in this state.
+        latest: of what is left, only the newest run of each slide.
+    """
+    wanted = DetectionRun.objects.filter(study=study)
+    if slide is not None:
+        wanted = wanted.filter(slide_id=slide)
+    if state is not None:
+        wanted = wanted.filter(state=state)
+    if latest:
+        wanted = DetectionRun.objects.filter(pk__in=wanted.order_by("slide_id", "-number").distinct("slide_id"))
+    return detection_runs().filter(pk__in=wanted.order_by().values("pk")).order_by("-number")
+
+
+def dataset_counts(dataset_ids: Iterable[int]) -> dict[int, SideCounts]:
+    """Count positive and negative patches of each side, for several data sets in one query."""
+    ids = set(dataset_ids)
+    zero = {"positive": 0, "negative": 0}
+    counts: dict[int, SideCounts] = {pk: {s: dict(zero) for s in ("train", "validation", "test")} for pk in ids}
+    rows = (
+        DatasetItem.objects.filter(dataset_id__in=ids)
+        .order_by()
+        .values_list("dataset_id", "side", "label_class__counted")
+        .annotate(Count("pk"))
+    )
+    for dataset_id, side, counted, number in rows:
+        counts[dataset_id][side]["positive" if counted else "negative"] += number
+    return counts
+
+
+def _eta_s(run: Run, now: datetime) -> float | None:
+    """Seconds left if the rest goes as fast as what is done; None while nobody can tell."""
+    if run.state != RunState.RUNNING or run.started_at is None or not 0 < run.done <= run.total:
+        return None
+    return round((now - run.started_at).total_seconds() / run.done * (run.total - run.done), 1)
+
+
+def run_progress(run: Run) -> Progress:
+    """Tell how far a run is: steps of a training, blocks of a detection."""
+    return {"done": run.done, "total": run.total, "message": run.message, "eta_s": _eta_s(run, timezone.now())}
+
+
+def _run(run: Run) -> dict[str, Any]:
+    error: RunErrorWords | None = {"code": run.error_code, "message": run.error} if run.error else None
+    return {
+        "id": run.pk,
+        "number": run.number,
+        "state": run.state,
+        "progress": run_progress(run),
+        "error": error,
+        "code_version": run.code_version,
+        "created_by": run.created_by.name,
+        "created_at": run.created_at,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+    }
+
+
+def training_run_words(run: TrainingRun, counts: SideCounts) -> dict[str, Any]:
+    """Describe a training run; ``counts`` come from ``dataset_counts``."""
+    trials = list(run.trials.all())
+    trial = trials[-1] if trials else None
+    model = getattr(trial, "model", None)
+    dataset = {"id": run.dataset.pk, "number": run.dataset.number, "content_hash": run.dataset.content_hash}
+    return _run(run) | {
+        "study": run.study_id,
+        "preset": run.preset,
+        "config": run.config,
+        "seed": run.seed,
+        "device": run.device,
+        "dataset": dataset | {"counts": counts},
+        "curve": trial.curve if trial else [],
+        "metrics": trial.metrics if trial else None,
+        "model_id": model.pk if model else None,
+    }
+
+
+def model_words(model: ModelVersion) -> dict[str, Any]:
+    """Describe a model version."""
+    return {
+        "id": model.pk,
+        "number": model.number,
+        "study": model.study_id,
+        "status": model.status,
+        "sha256": model.sha256,
+        "size_bytes": model.size_bytes,
+        "threshold": model.threshold,
+        "metrics": model.metrics,
+        "training_run": model.trial.run_id,
+        "created_at": model.created_at,
+        "promoted_at": model.promoted_at,
+        "promoted_by": model.promoted_by.name if model.promoted_by else None,
+        "reason": model.reason,
+    }
+
+
+def area_mm2(run: DetectionRun) -> float | None:
+    """Area that was read, mm²; None while it is not known or the scale of the slide is not."""
+    if run.area_px is None or run.mpp is None:
+        return None
+    return run.area_px * (run.mpp / 1000) ** 2
+
+
+def unread_fraction(run: DetectionRun) -> float:
+    """Share of the wanted area that could not be read, 0 to 1."""
+    wanted = (run.area_px or 0) + run.unread_px
+    return run.unread_px / wanted if wanted else 0.0
+
+
+def detection_run_words(run: DetectionRun) -> dict[str, Any]:
+    """Describe a detection run; the row comes from ``detection_runs``."""
+    area = area_mm2(run)
+    density = run.count / area if run.count is not None and area else None
+    return _run(run) | {
+        "study": run.study_id,
+        "slide": run.slide_id,
+        "slide_code": run.slide.code,
+        "model": {"id": run.model_id, "number": run.model.number},
+        "slide_sha256": run.slide_sha256,
+        "model_sha256": run.model_sha256,
+        "params": run.params,
+        "scale": run.scale,
+        "regions": run.regions,
+        "threshold": run.threshold,
+        "count": run.count,
+        "point_count": run.point_count,
+        "area_px": run.area_px,
+        "area_mm2": area,
+        "density_per_mm2": density,
+        "unread_px": run.unread_px,
+        "unread_fraction": unread_fraction(run),
+        "blocks_failed": getattr(run, "blocks_failed", 0),
+    }
+
+
+def provenance(run: DetectionRun) -> dict[str, Any]:
+    """Everything that a count can be traced by; stands in every export and command-line result."""
+    area = area_mm2(run)
+    return {
+        "program": "TILscope",
+        "code_version": run.code_version,
+        "detection": run.number,
+        "state": run.state,
+        "study": run.study.name,
+        "slide": run.slide.code,
+        "slide_sha256": run.slide_sha256,
+        "model": run.model.number,
+        "model_sha256": run.model_sha256,
+        "params": run.params,
+        "scale": run.scale,
+        "mpp": run.mpp,
+        "regions": run.regions,
+        "threshold": run.threshold,
+        "count": run.count,
+        "area_px": run.area_px,
+        "area_mm2": area,
+        "density_per_mm2": run.count / area if run.count is not None and area else None,
+        "unread_px": run.unread_px,
+        "blocks_failed": getattr(run, "blocks_failed", 0),
+        "started_by": run.created_by.name,
+        "started_at": run.created_at.isoformat(),
+        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
+        "note": "Research software, no medical device.",
+    }

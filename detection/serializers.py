@@ -1,0 +1,242 @@
+"""The JSON edge of the detection side: what comes in, checked, and what goes out."""
+
+import math
+from typing import Any
+
+from rest_framework import serializers
+
+from detection.choices import ModelStatus, Preset, RunState
+from labeling.choices import Source
+
+MAX_REGIONS, MAX_CORNERS = 200, 5000
+
+
+class FiniteField(serializers.FloatField):
+    """A number that is one: no NaN, no infinity."""
+
+    def to_internal_value(self, data: Any) -> float:
+        """Refuse what ``float`` alone would let through."""
+        value = super().to_internal_value(data)
+        if not math.isfinite(value):
+            self.fail("invalid")
+        return value
+
+
+class ClientKeySerializer(serializers.Serializer[Any]):
+    """A write that a retry may repeat."""
+
+    client_key = serializers.UUIDField(help_text="drawn by the sender; the same key never makes a second row")
+
+
+class RunProgressSerializer(serializers.Serializer[Any]):
+    """How far a run is."""
+
+    done = serializers.IntegerField()
+    total = serializers.IntegerField()
+    message = serializers.CharField()
+    eta_s = serializers.FloatField(allow_null=True, help_text="seconds left, as far as can be told")
+
+
+class RunErrorSerializer(serializers.Serializer[Any]):
+    """Why a run failed."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class ScoresSerializer(serializers.Serializer[Any]):
+    """Scores of a two-class decision."""
+
+    accuracy = serializers.FloatField()
+    precision = serializers.FloatField()
+    recall = serializers.FloatField()
+    f1 = serializers.FloatField()
+    confusion = serializers.ListField(
+        child=serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2),
+        min_length=2,
+        max_length=2,
+        help_text="[[tn, fp], [fn, tp]]",
+    )
+    count = serializers.IntegerField()
+
+
+class MetricsSerializer(serializers.Serializer[Any]):
+    """Scores on both sides that training never saw."""
+
+    validation = ScoresSerializer()
+    test = ScoresSerializer()
+
+
+class ClassCountsSerializer(serializers.Serializer[Any]):
+    """How many patches of either kind."""
+
+    positive = serializers.IntegerField()
+    negative = serializers.IntegerField()
+
+
+class SideCountsSerializer(serializers.Serializer[Any]):
+    """Patches of each side of a data set."""
+
+    train = ClassCountsSerializer()
+    validation = ClassCountsSerializer()
+    test = ClassCountsSerializer()
+
+
+class FrozenDatasetSerializer(serializers.Serializer[Any]):
+    """The labels a run learned from."""
+
+    id = serializers.IntegerField()
+    number = serializers.IntegerField()
+    content_hash = serializers.CharField()
+    counts = SideCountsSerializer()
+
+
+class CurvePointSerializer(serializers.Serializer[Any]):
+    """One point of the curve."""
+
+    step = serializers.IntegerField()
+    loss = serializers.FloatField()
+    accuracy = serializers.FloatField(allow_null=True, help_text="on the validation side; empty between epochs")
+    precision = serializers.FloatField(allow_null=True)
+    recall = serializers.FloatField(allow_null=True)
+
+
+class RunSerializer(serializers.Serializer[Any]):
+    """What both kinds of run show."""
+
+    id = serializers.IntegerField()
+    number = serializers.IntegerField()
+    study = serializers.IntegerField()
+    state = serializers.ChoiceField(RunState.choices)
+    progress = RunProgressSerializer()
+    error = RunErrorSerializer(allow_null=True)
+    code_version = serializers.CharField()
+    created_by = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+
+class TrainingRunSerializer(RunSerializer):
+    """One training."""
+
+    preset = serializers.ChoiceField(Preset.choices)
+    config = serializers.DictField()
+    seed = serializers.IntegerField()
+    device = serializers.CharField()
+    dataset = FrozenDatasetSerializer()
+    curve = CurvePointSerializer(many=True)
+    metrics = MetricsSerializer(allow_null=True)
+    model_id = serializers.IntegerField(allow_null=True)
+
+
+class TrainingStartSerializer(ClientKeySerializer):
+    """What to learn from, and how."""
+
+    preset = serializers.ChoiceField(Preset.choices)
+    sources = serializers.ListField(child=serializers.ChoiceField(Source.choices), required=False, allow_empty=False)
+    slides = serializers.ListField(
+        child=serializers.IntegerField(min_value=1), required=False, allow_empty=False, max_length=10_000
+    )
+    seed = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
+    epochs = serializers.IntegerField(required=False, min_value=1, max_value=500)
+
+
+class ModelSerializer(serializers.Serializer[Any]):
+    """A trained counter."""
+
+    id = serializers.IntegerField()
+    number = serializers.IntegerField()
+    study = serializers.IntegerField()
+    status = serializers.ChoiceField(ModelStatus.choices)
+    sha256 = serializers.CharField()
+    size_bytes = serializers.IntegerField()
+    threshold = serializers.FloatField()
+    metrics = MetricsSerializer()
+    training_run = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    promoted_at = serializers.DateTimeField(allow_null=True)
+    promoted_by = serializers.CharField(allow_null=True)
+    reason = serializers.CharField()
+
+
+class PromoteSerializer(serializers.Serializer[Any]):
+    """Why this model counts from now on."""
+
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=2000, default="")
+
+
+class ModelRefSerializer(serializers.Serializer[Any]):
+    """Which model counted."""
+
+    id = serializers.IntegerField()
+    number = serializers.IntegerField()
+
+
+class DetectionRunSerializer(RunSerializer):
+    """One search for cells, with everything the number can be traced by."""
+
+    slide = serializers.IntegerField()
+    slide_code = serializers.CharField()
+    model = ModelRefSerializer()
+    slide_sha256 = serializers.CharField()
+    model_sha256 = serializers.CharField()
+    params = serializers.DictField()
+    scale = serializers.FloatField(help_text="level-0 pixels per model pixel")
+    regions = serializers.ListField(
+        child=serializers.ListField(child=serializers.ListField(child=serializers.FloatField())), allow_null=True
+    )
+    threshold = serializers.FloatField()
+    count = serializers.IntegerField(allow_null=True)
+    point_count = serializers.IntegerField(allow_null=True)
+    area_px = serializers.IntegerField(allow_null=True, help_text="level-0 pixels that were read inside the regions")
+    area_mm2 = serializers.FloatField(allow_null=True)
+    density_per_mm2 = serializers.FloatField(allow_null=True)
+    unread_px = serializers.IntegerField(help_text="level-0 pixels inside the regions that could not be read")
+    unread_fraction = serializers.FloatField()
+    blocks_failed = serializers.IntegerField()
+
+
+class DetectionParamsSerializer(serializers.Serializer[Any]):
+    """What a person may choose of a detection."""
+
+    stride_px = serializers.ChoiceField([8], required=False)
+    gate = serializers.BooleanField(required=False)
+
+
+class CornerField(serializers.ListField):
+    """A corner [x, y] in level-0 pixels."""
+
+    child = FiniteField(min_value=-1e7, max_value=1e7)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_length=2, max_length=2, **kwargs)
+
+
+class DetectionStartSerializer(ClientKeySerializer):
+    """Where to search and with which model."""
+
+    model_id = serializers.IntegerField(required=False, allow_null=True, min_value=1)
+    regions = serializers.ListField(
+        child=serializers.ListField(child=CornerField(), min_length=3, max_length=MAX_CORNERS),
+        required=False,
+        allow_null=True,
+        min_length=1,
+        max_length=MAX_REGIONS,
+        help_text="polygons in level-0 pixels; absent: the whole slide",
+    )
+    params = DetectionParamsSerializer(required=False)
+
+
+class ThresholdSerializer(serializers.Serializer[Any]):
+    """The dial: points at or above it count."""
+
+    threshold = FiniteField(min_value=0, max_value=1)
+
+
+class DetectionQuerySerializer(serializers.Serializer[Any]):
+    """Filters of the list of detection runs."""
+
+    slide = serializers.IntegerField(required=False, min_value=1)
+    state = serializers.ChoiceField(RunState.choices, required=False)
+    latest = serializers.BooleanField(required=False, default=False, help_text="only the newest run of each slide")

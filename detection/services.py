@@ -1,0 +1,288 @@
+"""Writes of the detection side: runs started and cancelled, models promoted, thresholds set."""
+
+import uuid
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from config.bells import ring
+from config.errors import ConflictError, DomainError, NotFoundError
+from detection import exports, selectors, tasks
+from detection.choices import OPEN_STATES, ModelStatus, RunState
+from detection.models import DetectionBlock, DetectionRun, ModelVersion, TrainingRun, Trial
+from detection.nn.blocks import DetectionParams, plan_blocks
+from detection.nn.config import PRESETS, TrainingConfig
+from labeling import services as labeling
+from labeling.choices import SlideState
+from labeling.models import Slide, Study, User
+from labeling.selectors import slide_scale
+
+AnyRun = TypeVar("AnyRun", TrainingRun, DetectionRun)
+
+BLOCK_PX = 1024
+"""Seconds of work, so that progress moves and a killed worker costs little; the points do not depend on it."""
+_BLOCKS_AT_ONCE = 2000
+
+
+@dataclass(frozen=True)
+class TrainingWish:
+    """What a person asks of a training.
+
+    Args:
+        preset: one of ``choices.Preset``.
+        sources: learn only from patches of these sources; None for all.
+        slides: learn only from patches of these slides; None for all, imported patches too.
+        seed: of the split and the training.
+        epochs: instead of the preset's.
+    """
+
+    preset: str
+    sources: list[str] | None = None
+    slides: list[int] | None = None
+    seed: int = 0
+    epochs: int | None = None
+
+
+@dataclass(frozen=True)
+class DetectionWish:
+    """What a person asks of a detection.
+
+    Args:
+        model_id: a model version of the study; None for the current one.
+        regions: polygons in level-0 pixels; None for the whole slide.
+        params: changes to ``DetectionParams``.
+    """
+
+    model_id: int | None = None
+    regions: list[list[list[float]]] | None = None
+    params: dict[str, Any] | None = None
+
+
+def training_start(*, study: Study, user: User, client_key: uuid.UUID, wish: TrainingWish) -> tuple[TrainingRun, bool]:
+    """Freeze the labels asked for and queue a training on them.
+
+    Args:
+        study: whose labels.
+        user: who asks.
+        client_key: drawn by the sender; the same key and wish again answer with the same run.
+        wish: what to learn from, and how.
+
+    Returns:
+        (run, made).
+
+    Raises:
+        ConflictError: ``client_key_reused``.
+        DomainError: the labels cannot be frozen: too few of a class.
+    """
+    with transaction.atomic():
+        Study.objects.select_for_update().get(pk=study.pk)
+        asked = asdict(wish) | {"study": study.pk}
+        earlier = _earlier(TrainingRun, user, client_key, asked)
+        if earlier is not None:
+            return earlier, False
+        config = _recipe(wish)
+        dataset = labeling.dataset_freeze(
+            study=study, user=user, seed=wish.seed, sources=wish.sources or (), slides=wish.slides or ()
+        )
+        run = TrainingRun.objects.create(
+            study=study,
+            dataset=dataset,
+            preset=wish.preset,
+            config=config.to_json(),
+            seed=wish.seed,
+            **_new_run(TrainingRun, study, user, client_key, asked),
+        )
+        Trial.objects.create(run=run, parameters=config.to_json())
+        ring(tasks.train, run.pk)
+    return run, True
+
+
+def _recipe(wish: TrainingWish) -> TrainingConfig:
+    if wish.preset not in PRESETS:
+        raise DomainError(f"There is no recipe {wish.preset}. Choose one of {', '.join(PRESETS)}.", code="preset")
+    preset = PRESETS[wish.preset]
+    return preset if wish.epochs is None else preset.changed(epochs=wish.epochs, max_steps=0)
+
+
+def _new_run(
+    model: type[AnyRun], study: Study, user: User, client_key: uuid.UUID, asked: dict[str, Any]
+) -> dict[str, Any]:
+    """Fields of a new row; the study's row is locked, so that its number is free."""
+    last = model._default_manager.filter(study=study).aggregate(last=Max("number"))["last"] or 0
+    return {
+        "number": last + 1,
+        "client_key": client_key,
+        "asked": asked,
+        "code_version": settings.CODE_VERSION,
+        "created_by": user,
+        "message": "Waiting for a worker",
+    }
+
+
+def _earlier(model: type[AnyRun], user: User, client_key: uuid.UUID, asked: dict[str, Any]) -> AnyRun | None:
+    """Find the run that this key made before.
+
+    Raises:
+        ConflictError: it was made by another request.
+    """
+    run: AnyRun | None = model._default_manager.filter(created_by=user, client_key=client_key).first()
+    if run is not None and run.asked != asked:
+        raise ConflictError("This key was used for another request. Send a new one.", code="client_key_reused")
+    return run
+
+
+def training_cancel(*, run: TrainingRun) -> None:
+    """End a training that has not ended; one that is cancelled already stays so.
+
+    Raises:
+        ConflictError: ``run_ended``.
+    """
+    _cancel(TrainingRun, run.pk)
+
+
+def detection_cancel(*, run: DetectionRun) -> None:
+    """End a detection that has not ended; one that is cancelled already stays so.
+
+    Raises:
+        ConflictError: ``run_ended``.
+    """
+    _cancel(DetectionRun, run.pk)
+
+
+def _cancel(model: type[AnyRun], pk: int) -> None:
+    # The state is final at once; whoever still computes notices and throws the work away.
+    now = timezone.now()
+    changed = model._default_manager.filter(pk=pk, state__in=OPEN_STATES).update(
+        state=RunState.CANCELLED, cancelled_at=now, finished_at=now, lease_until=None, message="Cancelled"
+    )
+    if not changed and not model._default_manager.filter(pk=pk, state=RunState.CANCELLED).exists():
+        raise ConflictError("This run has ended and cannot be cancelled any more.", code="run_ended")
+
+
+def model_promote(*, model: ModelVersion, user: User, reason: str = "") -> None:
+    """Make a model the one that counts in its study; the one before is retired.
+
+    Args:
+        model: candidate or retired.
+        user: who decides.
+        reason: why, for the record.
+
+    Raises:
+        ConflictError: ``model_is_current``.
+    """
+    with transaction.atomic():
+        Study.objects.select_for_update().get(pk=model.study_id)
+        chosen = ModelVersion.objects.select_for_update().get(pk=model.pk)
+        if chosen.status == ModelStatus.CURRENT:
+            raise ConflictError("This model is the current one already.", code="model_is_current")
+        ModelVersion.objects.filter(study_id=model.study_id, status=ModelStatus.CURRENT).update(
+            status=ModelStatus.RETIRED
+        )
+        chosen.status, chosen.reason = ModelStatus.CURRENT, reason
+        chosen.promoted_by, chosen.promoted_at = user, timezone.now()
+        chosen.save(update_fields=["status", "reason", "promoted_by", "promoted_at"])
+
+
+def detection_start(
+    *, slide: Slide, user: User, client_key: uuid.UUID, wish: DetectionWish
+) -> tuple[DetectionRun, bool]:
+    """Plan a detection in blocks and queue it.
+
+    Args:
+        slide: with its study.
+        user: who asks.
+        client_key: drawn by the sender; the same key and wish again answer with the same run.
+        wish: which model, where and how.
+
+    Returns:
+        (run, made).
+
+    Raises:
+        ConflictError: ``client_key_reused``, ``slide_not_ready`` or ``no_current_model``.
+        NotFoundError: ``model_not_found``: not a model of this study.
+        DomainError: ``slide_needs_scale``, ``region_invalid`` or ``params_invalid``.
+    """
+    with transaction.atomic():
+        Study.objects.select_for_update().get(pk=slide.study_id)
+        asked = asdict(wish) | {"slide": slide.pk}
+        earlier = _earlier(DetectionRun, user, client_key, asked)
+        if earlier is not None:
+            return earlier, False
+        if slide.state != SlideState.READY:
+            raise ConflictError("This slide is not ready yet. Wait until it is prepared.", code="slide_not_ready")
+        model = _model_for(slide.study_id, wish.model_id)
+        params = DetectionParams.from_json(
+            {"block_px": BLOCK_PX, "radius_um": slide.study.radius_um} | (wish.params or {})
+        )
+        run = DetectionRun.objects.create(
+            study=slide.study,
+            slide=slide,
+            model=model,
+            slide_sha256=slide.sha256,
+            model_sha256=model.sha256,
+            regions=wish.regions,
+            params=params.to_json(),
+            scale=slide_scale(slide),
+            mpp=slide.mpp,
+            threshold=model.threshold,
+            **_new_run(DetectionRun, slide.study, user, client_key, asked),
+        )
+        _plan(run, slide, params)
+        ring(tasks.detect, run.pk)
+    return run, True
+
+
+def _model_for(study_id: int, model_id: int | None) -> ModelVersion:
+    if model_id is None:
+        model = selectors.current_model(study_id)
+        if model is None:
+            raise ConflictError(
+                "This study has no current model. Train one, look at its scores and promote it.",
+                code="no_current_model",
+            )
+        return model
+    chosen = ModelVersion.objects.filter(study_id=study_id, pk=model_id).first()
+    if chosen is None:
+        raise NotFoundError("This study has no such model.", code="model_not_found")
+    return chosen
+
+
+def _plan(run: DetectionRun, slide: Slide, params: DetectionParams) -> None:
+    width, height = slide.width or 0, slide.height or 0
+    frame = (int(width / run.scale), int(height / run.scale))
+    blocks = plan_blocks(frame, run.regions, block_px=params.block_px, scale=run.scale)
+    DetectionBlock.objects.bulk_create(
+        [DetectionBlock(run=run, n=b.n, x=b.x, y=b.y, w=b.w, h=b.h) for b in blocks], batch_size=_BLOCKS_AT_ONCE
+    )
+    DetectionRun.objects.filter(pk=run.pk).update(total=len(blocks))
+
+
+def detection_set_threshold(*, run: DetectionRun, threshold: float) -> None:
+    """Turn the dial: count the stored points at another threshold; nothing is computed again.
+
+    Args:
+        run: not failed, not cancelled; one that still runs is counted at this threshold when it ends.
+        threshold: 0 to 1.
+
+    Raises:
+        ConflictError: ``run_without_result``.
+    """
+    with transaction.atomic():
+        locked = DetectionRun.objects.select_for_update().get(pk=run.pk)
+        if locked.state in (RunState.FAILED, RunState.CANCELLED):
+            raise ConflictError("This run has no result to count.", code="run_without_result")
+        locked.threshold = threshold
+        if locked.points_sha256:
+            locked.count = int(exports.at_threshold(exports.read_points(locked), threshold).sum())
+        locked.save(update_fields=["threshold", "count"])
+
+
+def export_record(*, run: DetectionRun, user: User, kind: str) -> None:
+    """Write down that somebody took a run's points out."""
+    labeling.access_record(
+        user=user, study=run.study, slide=run.slide, action="export_points", detail=f"detection {run.number} {kind}"
+    )

@@ -1,0 +1,16 @@
+"""People, a media store of the test's own, and a toy model trained once."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.detection.makers import write_toy_checkpoint
+from tests.labeling.conftest import own_media, people  # noqa: F401
+
+
+@pytest.fixture(scope="session")
+def toy_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint that finds brown discs."""
+    path = tmp_path_factory.mktemp("toy") / "model.safetensors"
+    write_toy_checkpoint(path)
+    return path

@@ -1,0 +1,127 @@
+"""Who may call what: every route of this side × person × expected status."""
+
+import uuid
+
+import pytest
+from django.db import transaction
+
+from config.checks import api_views
+from detection.choices import RunState
+from detection.models import DetectionRun, TrainingRun
+from tests.detection.makers import DetectionRunFactory as QueuedRun
+from tests.detection.makers import TrainingRunFactory, add_toy_labels, current_model, finished_run, model_of
+from tests.factories import DatasetVersionFactory, SlideFactory
+
+pytestmark = pytest.mark.django_db
+
+EVERYBODY = {"nobody": 401, "stranger": 404, "pathologist": 200, "lab": 200, "admin": 200, "site_admin": 200}
+LAB = {**EVERYBODY, "pathologist": 403}
+ADMIN = {**LAB, "lab": 403}
+CASES = [
+    ("GET", "studies/{study}/training-runs", EVERYBODY),
+    ("POST", "studies/{study}/training-runs", ADMIN),
+    ("GET", "training-runs/{training}", EVERYBODY),
+    ("POST", "training-runs/{training}/cancel", ADMIN),
+    ("GET", "studies/{study}/models", EVERYBODY),
+    ("GET", "models/{model}", EVERYBODY),
+    ("POST", "models/{model}/promote", ADMIN),
+    ("GET", "studies/{study}/detection-runs", EVERYBODY),
+    ("POST", "slides/{slide}/detection-runs", LAB),
+    ("GET", "detection-runs/{detection}", EVERYBODY),
+    ("PATCH", "detection-runs/{detection}", LAB),
+    ("POST", "detection-runs/{queued}/cancel", LAB),
+    ("GET", "detection-runs/{detection}/points", EVERYBODY),
+    ("GET", "detection-runs/{detection}/export.csv", EVERYBODY),
+    ("GET", "detection-runs/{detection}/export.geojson", EVERYBODY),
+]
+BODIES: dict[str, dict] = {
+    "studies/{study}/training-runs": {"preset": "quick"},
+    "slides/{slide}/detection-runs": {},
+    "detection-runs/{detection}": {"threshold": 0.7},
+}
+
+
+@pytest.fixture
+def things(people, toy_checkpoint):
+    study = people.study
+    add_toy_labels(study, 40)
+    current_model(study, toy_checkpoint)
+    slide = SlideFactory.create(study=study)
+    return {
+        "study": study.pk,
+        "training": TrainingRunFactory.create(dataset=DatasetVersionFactory.create(study=study)).pk,
+        "model": model_of(study).pk,
+        "slide": slide.pk,
+        "detection": finished_run([(10, 10, 0.9)], slide=slide).pk,
+        "queued": QueuedRun.create(slide=slide).pk,
+    }
+
+
+def call(client, method, route, ids):
+    body = {"client_key": str(uuid.uuid4()), **BODIES.get(route, {})} if method != "GET" else None
+    return getattr(client, method.lower())(f"/api/{route.format(**ids)}", body, format="json")
+
+
+@pytest.mark.parametrize(("method", "route", "rule"), CASES)
+def test_the_table_of_access(people, things, method, route, rule):
+    for who, status in rule.items():
+        with transaction.atomic():
+            answer = call(people.client(who), method, route, things)
+            transaction.set_rollback(True)
+        allowed = (200, 201) if status == 200 else (status,)
+        assert answer.status_code in allowed, (who, answer.content)
+        if status >= 400:
+            assert set(answer.json()) == {"code", "message", "extra"}
+
+
+@pytest.mark.parametrize(("method", "route"), [case[:2] for case in CASES])
+def test_a_foreign_thing_answers_like_an_absent_one(people, things, method, route):
+    foreign = call(people.client("stranger"), method, route, things)
+    absent = call(people.client("stranger"), method, route, dict.fromkeys(things, 987_654))
+    assert foreign.status_code == absent.status_code == 404
+    assert foreign.json() == absent.json()
+
+
+@pytest.mark.parametrize("route", sorted({case[1] for case in CASES}))
+def test_a_malformed_id_is_nothing(people, route):
+    client = people.client("site_admin")
+    for bad in ("abc", "-1", "1.5", "1%00", "9" * 30):
+        ids = dict.fromkeys(("study", "training", "model", "slide", "detection", "queued"), bad)
+        assert client.get(f"/api/{route.format(**ids)}").status_code in (404, 405), bad
+
+
+@pytest.mark.parametrize("route", sorted({case[1] for case in CASES}))
+def test_other_methods_are_not_allowed(people, things, route):
+    known = {method for method, of, _ in CASES if of == route}
+    client = people.client("site_admin")
+    for method in {"get", "post", "put", "patch", "delete"} - {name.lower() for name in known}:
+        answer = getattr(client, method)(f"/api/{route.format(**things)}", {}, format="json")
+        assert answer.status_code == 405, method
+
+
+def test_the_table_is_whole():
+    mine = {
+        (method.upper(), route.removeprefix("api/"))
+        for route, view in api_views()
+        if view.__module__ == "detection.apis"
+        for method in ("get", "post", "put", "patch", "delete")
+        if hasattr(view, method)
+    }
+    spelt = {
+        (method, route.format(study="<int:study_id>", slide="<int:slide_id>", model="<int:model_id>",
+                              **dict.fromkeys(("training", "detection", "queued"), "<int:run_id>")))
+        for method, route, _ in CASES
+    }  # fmt: skip
+    assert spelt == mine
+
+
+def test_refusals_change_nothing(people, things):
+    before = (TrainingRun.objects.count(), DetectionRun.objects.count())
+    for who in ("nobody", "stranger", "pathologist"):
+        for method, route, _ in CASES:
+            if method != "GET":
+                call(people.client(who), method, route, things)
+    assert TrainingRun.objects.get(pk=things["training"]).state == RunState.QUEUED
+    assert DetectionRun.objects.get(pk=things["queued"]).state == RunState.QUEUED
+    assert DetectionRun.objects.get(pk=things["detection"]).threshold == 0.5
+    assert (TrainingRun.objects.count(), DetectionRun.objects.count()) == before

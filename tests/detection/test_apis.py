@@ -1,0 +1,320 @@
+"""What the addresses of this side answer."""
+
+import json
+import uuid
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from django.apps import apps
+from django.utils import timezone
+
+from detection import services
+from detection.choices import BlockState, ModelStatus, RunState
+from detection.models import DetectionBlock, DetectionRun, TrainingRun
+from labeling.choices import Side, SlideState
+from labeling.models import AccessRecord
+from tests.detection.makers import (
+    METRICS,
+    DetectionRunFactory,
+    ModelFactory,
+    TrainingRunFactory,
+    TrialFactory,
+    add_toy_labels,
+    finished_run,
+    model_of,
+)
+from tests.factories import DatasetItemFactory, DatasetVersionFactory, SlideFactory
+
+pytestmark = pytest.mark.django_db
+
+POINTS = [(10, 20, 0.9), (30, 5, 0.4), (7, 7, 0.6)]
+
+
+@pytest.fixture
+def slide(people):
+    return SlideFactory.create(study=people.study, mpp=0.5)
+
+
+@pytest.fixture
+def model(people):
+    return model_of(people.study, status=ModelStatus.CURRENT, threshold=0.62)
+
+
+def start(people, slide, who="lab", **body):
+    body = {"client_key": str(uuid.uuid4()), **body}
+    return people.client(who).post(f"/api/slides/{slide.pk}/detection-runs", body, format="json")
+
+
+def test_a_detection_is_queued_with_everything_it_can_be_traced_by(people, slide, model):
+    answer = start(people, slide)
+    assert answer.status_code == 201
+    run = answer.json()
+    assert run["state"] == "queued"
+    assert run["model"] == {"id": model.pk, "number": model.number}
+    assert (run["slide_sha256"], run["model_sha256"]) == (slide.sha256, model.sha256)
+    assert (run["threshold"], run["slide_code"], run["created_by"]) == (0.62, slide.code, people.lab.name)
+    assert run["code_version"]
+    assert run["params"]["radius_um"] == people.study.radius_um
+    assert run["progress"] == {"done": 0, "total": 1, "message": "Waiting for a worker", "eta_s": None}
+    assert (run["count"], run["area_px"], run["error"]) == (None, None, None)
+    assert people.client("lab").get(f"/api/detection-runs/{run['id']}").json() == run
+
+
+def test_the_blocks_cover_the_slide_at_the_models_scale(people, slide, model):
+    people.study.model_mpp = 1.0
+    people.study.save()
+    run = DetectionRun.objects.get(pk=start(people, slide).json()["id"])
+    assert (run.scale, run.mpp) == (2.0, 0.5)
+    assert sum(b.w * b.h for b in run.blocks.all()) == 300 * 250
+
+
+def test_a_slide_of_unknown_scale_is_not_counted_at_the_wrong_one(people, model):
+    people.study.model_mpp = 0.25
+    people.study.save()
+    answer = start(people, SlideFactory.create(study=people.study))
+    assert (answer.status_code, answer.json()["code"]) == (400, "slide_needs_scale")
+    assert not DetectionRun.objects.exists()
+
+
+def test_the_same_key_answers_with_the_same_run(people, slide, model):
+    key = str(uuid.uuid4())
+    first, again = start(people, slide, client_key=key), start(people, slide, client_key=key)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json()["id"] == again.json()["id"]
+    other = start(people, slide, client_key=key, params={"gate": False})
+    assert (other.status_code, other.json()["code"]) == (409, "client_key_reused")
+    elsewhere = start(people, SlideFactory.create(study=people.study), client_key=key)
+    assert elsewhere.json()["code"] == "client_key_reused"
+    assert start(people, slide, who="admin", client_key=key).status_code == 201
+
+
+def test_a_region_may_be_asked_for_and_is_kept(people, slide, model):
+    region = [[10, 10], [200.5, 10], [200, 150]]
+    run = start(people, slide, regions=[region]).json()
+    assert run["regions"] == [region]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"regions": []},
+        {"regions": [[[0, 0], [1, 1]]]},
+        {"regions": [[[0, 0], [1, 0], [2, 0]]]},
+        {"regions": [[[0, 0], [10, 0], ["nan", 10]]]},
+        {"regions": [[[0, 0], [10, 0], [1e300, 10]]]},
+        {"regions": [[[5000, 5000], [6000, 5000], [6000, 6000]]]},
+        {"regions": "everywhere"},
+        {"params": {"stride_px": 4}},
+        {"params": {"gate": "perhaps"}},
+        {"model_id": 0},
+        {"client_key": "1"},
+        {"client_key": None},
+    ],
+)
+def test_a_bad_request_is_refused_in_words(people, slide, model, body):
+    answer = start(people, slide, **body)
+    assert answer.status_code == 400
+    assert set(answer.json()) == {"code", "message", "extra"}
+    assert not DetectionRun.objects.exists()
+
+
+def test_a_detection_needs_a_ready_slide_and_a_model(people, slide):
+    assert start(people, slide).json()["code"] == "no_current_model"
+    foreign = ModelFactory.create()
+    assert (start(people, slide, model_id=foreign.pk).status_code) == 404
+    assert start(people, slide, model_id=foreign.pk).json()["code"] == "model_not_found"
+    candidate = model_of(people.study)
+    assert start(people, slide, model_id=candidate.pk).json()["model"]["id"] == candidate.pk
+    waiting = SlideFactory.create(study=people.study, state=SlideState.PROCESSING)
+    assert start(people, waiting).json()["code"] == "slide_not_ready"
+
+
+def test_a_finished_detection_tells_count_area_and_density(people, slide):
+    run = finished_run(POINTS, slide=slide, mpp=0.5, area_px=4_000_000, unread_px=1_000_000)
+    shown = people.client("lab").get(f"/api/detection-runs/{run.pk}").json()
+    assert (shown["count"], shown["point_count"]) == (2, 3)
+    assert shown["area_mm2"] == pytest.approx(1.0)
+    assert shown["density_per_mm2"] == pytest.approx(2.0)
+    assert shown["unread_fraction"] == pytest.approx(0.2)
+
+
+def test_without_a_scale_there_is_no_density(people):
+    run = finished_run(POINTS, slide=SlideFactory.create(study=people.study))
+    shown = people.client("lab").get(f"/api/detection-runs/{run.pk}").json()
+    assert (shown["area_mm2"], shown["density_per_mm2"], shown["area_px"]) == (None, None, 300_000)
+
+
+def test_the_dial_counts_again_at_once(people, slide):
+    run = finished_run(POINTS, slide=slide)
+    client = people.client("lab")
+    for threshold, count in ((0.0, 3), (0.5, 2), (0.61, 1), (1, 0)):
+        shown = client.patch(f"/api/detection-runs/{run.pk}", {"threshold": threshold}, format="json").json()
+        assert (shown["threshold"], shown["count"]) == (threshold, count)
+    for bad in (-0.1, 1.1, "nan", None, "high"):
+        answer = client.patch(f"/api/detection-runs/{run.pk}", {"threshold": bad}, format="json")
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+
+
+def test_the_dial_of_a_run_without_result_does_not_turn(people, slide):
+    run = DetectionRunFactory.create(slide=slide, state=RunState.FAILED)
+    answer = people.client("lab").patch(f"/api/detection-runs/{run.pk}", {"threshold": 0.2}, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (409, "run_without_result")
+
+
+def test_a_cancel_is_final_and_may_be_repeated(people, slide):
+    run = DetectionRunFactory.create(slide=slide, state=RunState.RUNNING)
+    client = people.client("lab")
+    for _ in range(2):
+        answer = client.post(f"/api/detection-runs/{run.pk}/cancel")
+        assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
+    done = finished_run(POINTS, slide=slide)
+    assert client.post(f"/api/detection-runs/{done.pk}/cancel").json()["code"] == "run_ended"
+
+
+def test_progress_counts_blocks_and_tells_the_time_left(people, slide):
+    run = DetectionRunFactory.create(
+        slide=slide, state=RunState.RUNNING, done=2, total=6, started_at=timezone.now() - timedelta(seconds=10)
+    )
+    DetectionBlock.objects.create(run=run, n=0, x=0, y=0, w=1, h=1, state=BlockState.FAILED, error="it stopped")
+    shown = people.client("lab").get(f"/api/detection-runs/{run.pk}").json()
+    assert (shown["progress"]["done"], shown["progress"]["total"], shown["blocks_failed"]) == (2, 6, 1)
+    assert shown["progress"]["eta_s"] == pytest.approx(20, abs=2)
+
+
+def test_points_come_as_packed_floats(people, slide):
+    run = finished_run(POINTS, slide=slide)
+    answer = people.client("pathologist").get(f"/api/detection-runs/{run.pk}/points", HTTP_ACCEPT="image/png")
+    assert answer["Content-Type"] == "application/octet-stream"
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    found = np.frombuffer(b"".join(answer.streaming_content), "<f4").reshape(-1, 3)
+    assert found.tolist() == np.array(POINTS, dtype="<f4").tolist()
+
+
+@pytest.mark.parametrize("tail", ["points", "export.csv", "export.geojson"])
+def test_points_of_a_run_without_result_are_a_conflict(people, slide, tail):
+    run = DetectionRunFactory.create(slide=slide, state=RunState.RUNNING)
+    answer = people.client("lab").get(f"/api/detection-runs/{run.pk}/{tail}")
+    assert (answer.status_code, answer.json()["code"]) == (409, "detection_without_points")
+    assert not AccessRecord.objects.exists()
+
+
+@pytest.mark.parametrize("kind", ["csv", "geojson"])
+def test_an_export_is_written_down(people, slide, kind):
+    run = finished_run(POINTS, slide=slide)
+    answer = people.client("pathologist").get(f"/api/detection-runs/{run.pk}/export.{kind}")
+    assert answer.status_code == 200
+    assert f"detection-{run.pk}.{kind}" in answer["Content-Disposition"]
+    record = AccessRecord.objects.get()
+    assert (record.user, record.slide, record.action) == (people.pathologist, slide, "export_points")
+    assert record.detail == f"detection {run.number} {kind}"
+
+
+def test_lists_filter_and_show_the_newest_of_each_slide(people, slide):
+    other = SlideFactory.create(study=people.study)
+    runs = [DetectionRunFactory.create(slide=s, number=n) for n, s in enumerate((slide, slide, other), start=1)]
+    DetectionRun.objects.filter(pk=runs[1].pk).update(state=RunState.FAILED)
+    client = people.client("lab")
+
+    def numbers(query: str) -> list[int]:
+        found = client.get(f"/api/studies/{people.study.pk}/detection-runs?{query}").json()
+        return [row["number"] for row in found["results"]]
+
+    assert numbers("") == [3, 2, 1]
+    assert numbers(f"slide={slide.pk}") == [2, 1]
+    assert numbers("state=failed") == [2]
+    assert numbers("latest=1") == [3, 2]
+    assert numbers("latest=1&state=queued") == [3, 1]
+    assert numbers("page_size=1&page=2") == [2]
+    assert client.get(f"/api/studies/{people.study.pk}/detection-runs?state=odd").status_code == 400
+
+
+@pytest.mark.parametrize("kind", ["detection-runs", "training-runs", "models"])
+def test_a_list_asks_the_same_number_of_questions_for_any_length(people, kind, django_assert_max_num_queries):
+    client = people.client("admin")
+    for length in (1, 6):
+        while TrainingRun.objects.filter(study=people.study).count() < length:
+            DetectionRunFactory.create(slide__study=people.study)
+        with django_assert_max_num_queries(9):
+            found = client.get(f"/api/studies/{people.study.pk}/{kind}").json()
+        assert found["count"] == length
+
+
+def test_a_training_run_shows_its_data_curve_and_scores(people):
+    dataset = DatasetVersionFactory.create(study=people.study)
+    counted, other = people.study.classes.get(counted=True), people.study.classes.get(counted=False)
+    for side, label_class in ((Side.TRAIN, counted), (Side.TRAIN, counted), (Side.TRAIN, other), (Side.TEST, other)):
+        DatasetItemFactory.create(dataset=dataset, side=side, label_class=label_class)
+    run = TrainingRunFactory.create(dataset=dataset, state=RunState.DONE)
+    point = {"step": 3, "loss": 0.7, "accuracy": None, "precision": None, "recall": None}
+    model = ModelFactory.create(trial=TrialFactory.create(run=run, curve=[point]))
+    shown = people.client("pathologist").get(f"/api/training-runs/{run.pk}").json()
+    assert shown["dataset"]["counts"] == {
+        "train": {"positive": 2, "negative": 1},
+        "validation": {"positive": 0, "negative": 0},
+        "test": {"positive": 0, "negative": 1},
+    }
+    assert shown["dataset"]["content_hash"] == dataset.content_hash
+    assert (shown["curve"], shown["metrics"], shown["model_id"]) == ([point], METRICS, model.pk)
+
+
+def test_a_training_starts_by_the_address(people):
+    add_toy_labels(people.study, 40)
+    address = f"/api/studies/{people.study.pk}/training-runs"
+    body = {"preset": "quick", "seed": 3, "epochs": 2, "sources": ["import"], "client_key": str(uuid.uuid4())}
+    client = people.client("admin")
+    first, again = client.post(address, body, format="json"), client.post(address, body, format="json")
+    assert (first.status_code, again.status_code) == (201, 200)
+    run = first.json()
+    assert (run["state"], run["seed"], run["config"]["epochs"]) == ("queued", 3, 2)
+    assert sum(sum(kinds.values()) for kinds in run["dataset"]["counts"].values()) == 40
+    bad: dict
+    for bad in ({"preset": "odd"}, {"epochs": 0}, {"seed": -1}, {"sources": ["web"]}, {"slides": []}):
+        assert client.post(address, body | bad, format="json").status_code == 400
+    assert client.post(address, body | {"seed": 4}, format="json").json()["code"] == "client_key_reused"
+
+
+def test_too_few_labels_are_a_conflict_in_words(people):
+    body = {"preset": "quick", "client_key": str(uuid.uuid4())}
+    answer = people.client("admin").post(f"/api/studies/{people.study.pk}/training-runs", body, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (409, "dataset_too_few")
+
+
+def test_promotion_makes_one_current_model_and_retires_the_one_before(people):
+    first, second = model_of(people.study), model_of(people.study)
+    client = people.client("admin")
+
+    def promote(model, **body):
+        return client.post(f"/api/models/{model.pk}/promote", body, format="json")
+
+    shown = promote(first, reason="the first").json()
+    assert (shown["status"], shown["reason"], shown["promoted_by"]) == ("current", "the first", people.admin.name)
+    assert promote(first).json()["code"] == "model_is_current"
+    assert promote(second).json()["status"] == "current"
+    listed = client.get(f"/api/studies/{people.study.pk}/models").json()["results"]
+    assert {row["id"]: row["status"] for row in listed} == {first.pk: "retired", second.pk: "current"}
+    assert promote(first, reason="the second was worse").json()["status"] == "current"
+
+
+def test_models_of_other_studies_stay_what_they_are(people):
+    other = ModelFactory.create(status=ModelStatus.CURRENT)
+    services.model_promote(model=model_of(people.study), user=people.admin)
+    other.refresh_from_db()
+    assert other.status == ModelStatus.CURRENT
+
+
+def test_who_promoted_and_who_turned_the_dial_is_in_the_audit_trail(people, slide):
+    model, run = model_of(people.study), finished_run(POINTS, slide=slide)
+    services.model_promote(model=model, user=people.admin, reason="better recall")
+    services.detection_set_threshold(run=run, threshold=0.7)
+    changes = apps.get_model("detection.ModelVersionEvent").objects.filter(pgh_obj=model, pgh_label="update")
+    assert list(changes.values_list("status", "reason")) == [("current", "better recall")]
+    dials = apps.get_model("detection.DetectionRunEvent").objects.filter(pgh_obj=run).order_by("pgh_id")
+    assert list(dials.values_list("threshold", flat=True)) == [0.5, 0.7]
+
+
+def test_answers_are_plain_json(people, slide):
+    run = finished_run(POINTS, slide=slide)
+    text = people.client("lab").get(f"/api/detection-runs/{run.pk}").content.decode()
+    assert "NaN" not in text
+    assert json.loads(text)["id"] == run.pk

@@ -1,0 +1,227 @@
+"""From a queued detection to its points, once, whatever happens on the way."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from django.db.models import F
+from django.db.models.functions import Now
+from scipy.spatial import cKDTree
+
+from detection import exports, leases, runs, services, tasks
+from detection.choices import BlockState, RunState
+from detection.models import DetectionBlock, DetectionRun
+from detection.nn.sliding_window import detect_block
+from detection.runs import detection as detection_runs
+from labeling import media, readers
+from tests.detection.makers import current_model, disc_field, scattered, start_detection, store_slide
+
+pytestmark = pytest.mark.django_db
+
+SIZE = (1300, 700)
+SMALL_BLOCKS = {"block_px": 512}
+
+
+@pytest.fixture
+def places():
+    return scattered(*SIZE)
+
+
+@pytest.fixture
+def slide(people, toy_checkpoint, places, tmp_path):
+    current_model(people.study, toy_checkpoint)
+    return store_slide(people.study, disc_field(*SIZE, places), tmp_path)
+
+
+def finished(run: DetectionRun) -> DetectionRun:
+    while runs.detect(run.pk):
+        pass
+    run.refresh_from_db()
+    return run
+
+
+def test_every_disc_is_found_where_it_is(slide, places):
+    run = finished(start_detection(slide))
+    assert run.state == RunState.DONE
+    points = exports.counted_points(run)
+    distance, nearest = map(np.asarray, cKDTree(points[:, :2]).query(places))
+    assert run.count == len(points) == len(places)
+    assert distance.max() < 12
+    assert len(np.unique(nearest)) == len(places)
+
+
+def test_a_finished_run_tells_its_area_and_progress(slide):
+    run = finished(start_detection(slide, params=SMALL_BLOCKS))
+    assert run.area_px == SIZE[0] * SIZE[1]
+    assert (run.unread_px, run.error, run.message) == (0, "", "")
+    assert run.done == run.total == run.blocks.count() > 1
+    assert run.started_at is not None
+    assert run.finished_at is not None
+
+
+def test_the_size_of_a_block_changes_nothing(slide):
+    small = finished(start_detection(slide, params=SMALL_BLOCKS))
+    large = finished(start_detection(slide))
+    assert small.total > large.total
+    assert small.points_sha256 == large.points_sha256
+
+
+def test_points_are_stored_with_all_scores_above_the_floor_and_shuffled(slide):
+    run = finished(start_detection(slide))
+    points = exports.read_points(run)
+    assert len(points) == run.point_count
+    assert points[:, 2].min() >= run.params["floor"]
+    assert not (np.diff(points[:, 1]) >= 0).all()
+
+
+def test_twice_is_once(slide):
+    run = finished(start_detection(slide))
+    before = (DetectionRun.objects.values().get(pk=run.pk), list(DetectionBlock.objects.values().filter(run=run)))
+    tasks.detect(run.pk)
+    assert (
+        DetectionRun.objects.values().get(pk=run.pk),
+        list(DetectionBlock.objects.values().filter(run=run)),
+    ) == before
+
+
+def test_only_cells_inside_the_region_are_counted(slide, places):
+    region = [[0, 0], [400, 0], [400, 700], [0, 700]]
+    run = finished(start_detection(slide, regions=[region]))
+    points = exports.read_points(run)
+    assert points[:, 0].max() < 400
+    assert run.count == pytest.approx((places[:, 0] < 400).sum(), abs=1)
+    assert run.area_px == pytest.approx(400 * 700, rel=0.01)
+
+
+def test_a_cancel_ends_it_and_no_worker_goes_on(slide):
+    run = start_detection(slide, params=SMALL_BLOCKS)
+    runs.detect(run.pk, seconds=0.001)
+    services.detection_cancel(run=run)
+    assert finished(run).state == RunState.CANCELLED
+    assert run.points_sha256 == ""
+    assert run.blocks.filter(state=BlockState.QUEUED).exists()
+    assert run.pk not in leases.waiting_detections()
+
+
+def test_blocks_of_a_dead_worker_are_taken_again(slide):
+    whole = finished(start_detection(slide, params=SMALL_BLOCKS))
+    run = start_detection(slide, params=SMALL_BLOCKS)
+    runs.detect(run.pk, seconds=0)
+    dead = leases.claim(run.blocks.all())
+    assert dead is not None
+    assert not runs.detect(run.pk)
+    run.refresh_from_db()
+    assert run.state == RunState.RUNNING
+    assert run.pk not in leases.waiting_detections()
+    run.blocks.filter(pk=dead.pk).update(lease_until=Now() - timedelta(seconds=1))
+    assert run.pk in leases.waiting_detections()
+    assert finished(run).points_sha256 == whole.points_sha256
+    assert not dead.finish(state=BlockState.DONE, candidates=b"")
+
+
+def test_a_block_that_kills_three_workers_fails_alone(slide):
+    run = start_detection(slide, params=SMALL_BLOCKS)
+    doomed = run.blocks.get(n=0)
+    run.blocks.filter(pk=doomed.pk).update(
+        state=BlockState.RUNNING, attempts=3, lease_until=Now() - timedelta(seconds=1)
+    )
+    finished(run)
+    assert run.state == RunState.INCOMPLETE
+    assert run.unread_px == doomed.w * doomed.h
+    assert run.area_px == SIZE[0] * SIZE[1] - run.unread_px
+    assert "512×512 px at (0, 0)" in run.error
+    assert run.done == run.total - 1
+
+
+def test_a_block_that_fails_is_tried_three_times(slide, monkeypatch):
+    run = start_detection(slide, params=SMALL_BLOCKS)
+
+    def fails_on_the_second(model, reader, block, **options):
+        if block.n == 1:
+            raise MemoryError("no room")
+        return detect_block(model, reader, block, **options)
+
+    monkeypatch.setattr("detection.runs.detection.detect_block", fails_on_the_second)
+    for _ in range(3):
+        with pytest.raises(MemoryError):
+            runs.detect(run.pk)
+    finished(run)
+    assert run.state == RunState.INCOMPLETE
+    assert run.blocks.get(n=1).attempts == 3
+    assert "MemoryError" in run.error
+
+
+def test_a_run_of_which_every_block_fails_has_failed(slide):
+    run = start_detection(slide)
+    run.blocks.update(state=BlockState.FAILED, error="The worker stopped.", attempts=3)
+    assert finished(run).state == RunState.FAILED
+    assert run.error == "The worker stopped."
+
+
+def test_a_missing_model_file_ends_the_run_in_words(slide):
+    run = start_detection(slide)
+    media.path_of(run.model_sha256).unlink()
+    detection_runs._model.cache_clear()
+    finished(run)
+    assert (run.state, run.error_code) == (RunState.FAILED, "checkpoint_missing")
+    assert len(run.error) > 20
+
+
+def test_a_missing_slide_file_ends_the_run_in_words(slide):
+    run = start_detection(slide)
+    media.path_of(run.slide_sha256).unlink()
+    readers.pool.close()
+    finished(run)
+    assert (run.state, run.error_code) == (RunState.FAILED, "slide_damaged")
+
+
+def test_the_dial_counts_the_stored_points(slide):
+    run = finished(start_detection(slide))
+    scores = exports.read_points(run)[:, 2].astype(float)
+    middle = float(np.sort(scores)[len(scores) // 2])
+    services.detection_set_threshold(run=run, threshold=middle)
+    run.refresh_from_db()
+    assert run.count == (scores >= middle).sum() == len(exports.counted_points(run))
+
+
+def test_the_dial_turned_meanwhile_holds_at_the_end(slide):
+    run = start_detection(slide)
+    services.detection_set_threshold(run=run, threshold=1.0)
+    assert finished(run).count == (exports.read_points(run)[:, 2] >= 1).sum()
+
+
+def test_an_end_that_fails_is_tried_again(slide, monkeypatch):
+    run = start_detection(slide)
+    monkeypatch.setattr(detection_runs, "suppress", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        runs.detect(run.pk)
+    run.refresh_from_db()
+    assert run.state == RunState.RUNNING
+    assert run.pk in leases.waiting_detections()
+    monkeypatch.undo()
+    assert finished(run).state == RunState.DONE
+    assert run.error == ""
+
+
+def test_an_end_that_fails_three_times_has_failed(slide, monkeypatch):
+    run = start_detection(slide)
+    monkeypatch.setattr(detection_runs, "suppress", lambda *_, **__: 1 / 0)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            runs.detect(run.pk)
+    assert finished(run).state == RunState.FAILED
+    assert "ZeroDivisionError" in run.error
+
+
+def test_a_spoilt_lease_loses_the_result(slide):
+    run = start_detection(slide)
+    runs.detect(run.pk, seconds=0)
+    lease = leases.claim(run.blocks.all())
+    assert lease is not None
+    run.blocks.update(token=F("token") + 1)
+    assert not lease.finish(state=BlockState.DONE, candidates=b"")
+    assert run.blocks.get(pk=lease.pk).state == BlockState.RUNNING
+
+
+def test_nothing_happens_for_a_run_that_is_not_there():
+    assert not runs.detect(999_999)

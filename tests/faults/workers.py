@@ -1,0 +1,58 @@
+"""Real workers for tests, kept alive by the launcher's own supervisor."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from django.db import connection
+
+from launcher.paths import ROOT, venv_program
+from launcher.process import GuardedProcess
+from launcher.supervisor import Supervisor
+
+PAUSE_S = 0.05
+
+
+class Workers:
+    """A detection worker, and one worker with beat in it that answers the reconciler's bells."""
+
+    def __init__(self, logs: Path) -> None:
+        environment = worker_environment()
+        self.detection = self._process("detection", ["-Q", "detection", "-c", "1"], logs, environment)
+        schedule = ["--beat", "--schedule", str(logs / "beat")]
+        self.bells = self._process("bells", ["-Q", "bells", "-P", "solo", *schedule], logs, environment)
+        self.said: list[str] = []
+        self.supervisor = Supervisor([self.detection, self.bells], say=self.said.append)
+
+    @staticmethod
+    def _process(name: str, options: list[str], logs: Path, environment: dict[str, str]) -> GuardedProcess:
+        command = [venv_program("celery"), "-A", "config", "worker", "-n", f"{name}-test@%h", *options]
+        command += ["--loglevel", "INFO", "--without-gossip", "--without-mingle"]
+        return GuardedProcess(name, command, logs / f"{name}.log", env=environment, cwd=ROOT, grace_s=3)
+
+    def wait_until(self, reached: Callable[[], bool], *, seconds: float) -> float:
+        """Wait, restarting what has ended; returns how long it took."""
+        began = time.monotonic()
+        while not reached():
+            waited = time.monotonic() - began
+            assert waited < seconds, f"not reached in {waited:.0f} s\n{self.said}\n{self.detection.log_tail(60)}"
+            self.supervisor.tick()
+            time.sleep(PAUSE_S)
+        return time.monotonic() - began
+
+    def kill_detection(self) -> None:
+        """SIGKILL the worker's whole process group."""
+        assert self.detection.guard is not None
+        children = Path(f"/proc/{self.detection.guard.pid}/task/{self.detection.guard.pid}/children").read_text()
+        os.killpg(int(children.split()[0]), signal.SIGKILL)
+        self.detection.guard.wait(10)
+
+
+def worker_environment() -> dict[str, str]:
+    """Our environment, with the test database in place of the real one."""
+    parts = urlsplit(os.environ["DATABASE_URL"])
+    address = urlunsplit(parts._replace(path=f"/{connection.settings_dict['NAME']}"))
+    return {**os.environ, "DATABASE_URL": address, "DJANGO_SETTINGS_MODULE": "config.settings"}
