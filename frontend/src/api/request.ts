@@ -1,0 +1,111 @@
+/** The one door to the server: JSON in and out, CSRF, and one class for every refusal. */
+
+const UNSAFE = new Set(["POST", "PUT", "PATCH", "DELETE"]);
+
+/** A refusal of the server (or of the network, status 0) in words for people. */
+export class ApiError extends Error {
+  readonly code: string;
+  readonly status: number;
+  readonly extra: Readonly<Record<string, unknown>>;
+
+  constructor(message: string, options: { code: string; status: number; extra?: Record<string, unknown> }) {
+    super(message);
+    this.name = "ApiError";
+    this.code = options.code;
+    this.status = options.status;
+    this.extra = options.extra ?? {};
+  }
+
+  /** True where trying again later may help: no network, or the server itself is in trouble. */
+  get isTransient(): boolean {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+}
+
+export type Query = Readonly<Record<string, string | number | boolean | null | undefined>>;
+
+export interface RequestOptions {
+  readonly query?: Query;
+  readonly body?: unknown;
+  readonly signal?: AbortSignal;
+}
+
+export function apiUrl(path: string, query: Query = {}): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined && value !== null && value !== "") search.set(name, String(value));
+  }
+  const tail = search.toString();
+  return `/api/${path}${tail ? `?${tail}` : ""}`;
+}
+
+export function csrfToken(): string {
+  return /(?:^|;\s*)csrftoken=([^;]+)/.exec(document.cookie)?.[1] ?? "";
+}
+
+/** Headers every unsafe request carries; uploads send them too. */
+export function csrfHeaders(): Record<string, string> {
+  return { "X-CSRFToken": csrfToken() };
+}
+
+function fallbackMessage(status: number): string {
+  if (status === 413) return "That is larger than the server accepts.";
+  if (status === 429) return "Too many requests. Wait a moment and try again.";
+  if (status >= 500) return "The server is in trouble. Your work is kept; try again in a moment.";
+  return `The server refused this (${status}).`;
+}
+
+async function toError(response: Response): Promise<ApiError> {
+  let body: { code?: unknown; message?: unknown; extra?: unknown } = {};
+  try {
+    const parsed: unknown = await response.json();
+    if (parsed && typeof parsed === "object") body = parsed;
+  } catch {
+    // Not JSON: a proxy's page, or nothing at all. The status says enough.
+  }
+  return new ApiError(typeof body.message === "string" ? body.message : fallbackMessage(response.status), {
+    code: typeof body.code === "string" ? body.code : `http_${response.status}`,
+    status: response.status,
+    extra: body.extra && typeof body.extra === "object" ? (body.extra as Record<string, unknown>) : {},
+  });
+}
+
+async function send(method: string, path: string, options: RequestOptions): Promise<Response> {
+  const headers: Record<string, string> = { Accept: "application/json" };
+  if (UNSAFE.has(method)) Object.assign(headers, csrfHeaders());
+  if (options.body !== undefined) headers["Content-Type"] = "application/json";
+  try {
+    return await fetch(apiUrl(path, options.query), {
+      method,
+      headers,
+      credentials: "same-origin",
+      body: options.body === undefined ? undefined : JSON.stringify(options.body),
+      signal: options.signal,
+    });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new ApiError("The server cannot be reached. Check the connection; nothing you did is lost.", {
+      code: "offline",
+      status: 0,
+    });
+  }
+}
+
+/**
+ * Ask the server, and answer with its JSON (undefined for 204).
+ *
+ * @throws ApiError for every refusal and for a missing network.
+ */
+export async function request<T>(method: string, path: string, options: RequestOptions = {}): Promise<T> {
+  const response = await send(method, path, options);
+  if (!response.ok) throw await toError(response);
+  if (response.status === 204) return undefined as T;
+  return (await response.json()) as T;
+}
+
+/** Ask for bytes (points of a run). */
+export async function requestBytes(path: string, options: RequestOptions = {}): Promise<ArrayBuffer> {
+  const response = await send("GET", path, options);
+  if (!response.ok) throw await toError(response);
+  return response.arrayBuffer();
+}

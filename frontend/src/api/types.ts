@@ -1,0 +1,58 @@
+/** The shapes of the API under the names the interface uses; generated from docs/openapi.yaml. */
+
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+export type Id = number;
+
+export interface Page<T> {
+  count: number;
+  next?: string | null;
+  previous?: string | null;
+  results: T[];
+}
+
+export type Role = Schemas["Role"];
+export type Me = Schemas["Me"];
+export type MarkerShape = Schemas["Shape"];
+export type LabelClass = Required<Schemas["LabelClass"]>;
+export type Study = Omit<Schemas["Study"], "classes"> & { readonly classes: LabelClass[] };
+/** The password is there only in the answer that made the account. */
+export type Member = Schemas["Member"] & { readonly password?: string };
+
+export type Progress = Schemas["Progress"];
+export type TimedProgress = Schemas["RunProgress"];
+export type Failure = Schemas["Failure"];
+
+export type SlideState = Schemas["SlideState"];
+export type Slide = Schemas["Slide"];
+
+export type Source = Schemas["Source"];
+export type Reader = Schemas["Reader"];
+/** A label on a slide; the class is null while a withdrawal is on its way. */
+export type Marker = Omit<Schemas["Marker"], "class_id"> & { readonly class_id: Id | null };
+export type PatchLabel = Schemas["PatchLabel"];
+export type Patch = Schemas["Patch"];
+export type PatchSummary = Schemas["PatchSummary"];
+
+export type Scores = Schemas["Scores"];
+export type SplitScores = Schemas["Metrics"];
+export type CurvePoint = Schemas["CurvePoint"];
+export type SideCounts = Schemas["ClassCounts"];
+export type Dataset = Schemas["FrozenDataset"];
+export type RunState = Schemas["RunState"];
+export type Preset = Schemas["PresetEnum"];
+export type TrainingRun = Schemas["TrainingRun"];
+export type NewTraining = Schemas["TrainingStartRequest"];
+
+export type ModelStatus = Schemas["ModelStatus"];
+export type Model = Schemas["Model"];
+
+export type DetectionState = RunState;
+/** A polygon in level-0 pixels of the slide. */
+export type Region = [number, number][];
+export type DetectionRun = Omit<Schemas["DetectionRun"], "regions"> & { regions: Region[] | null };
+export type NewDetection = Omit<Schemas["DetectionStartRequest"], "regions"> & { regions?: Region[] | null };
+
+export type SystemInfo = Schemas["System"];

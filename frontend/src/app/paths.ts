@@ -1,0 +1,19 @@
+/** Every address of the interface, in one place. */
+
+import type { Id } from "@/api/types";
+
+type Ref = Id | string;
+
+export const paths = {
+  signIn: "/sign-in",
+  studies: "/studies",
+  study: (study: Ref) => `/studies/${study}`,
+  slides: (study: Ref) => `/studies/${study}/slides`,
+  patches: (study: Ref) => `/studies/${study}/patches`,
+  trainings: (study: Ref) => `/studies/${study}/training`,
+  training: (study: Ref, run: Ref) => `/studies/${study}/training/${run}`,
+  models: (study: Ref) => `/studies/${study}/models`,
+  people: (study: Ref) => `/studies/${study}/people`,
+  label: (study: Ref, slide: Ref) => `/studies/${study}/slides/${slide}/label`,
+  detect: (study: Ref, slide: Ref) => `/studies/${study}/slides/${slide}/detect`,
+} as const;

@@ -1,0 +1,96 @@
+/** One model: its scores, what it learned from, who made it count and why. */
+
+import { Anchor, Badge, Button, Title } from "@mantine/core";
+import { IconRosetteDiscountCheck } from "@tabler/icons-react";
+import { Link } from "react-router";
+
+import { useTrainingRun } from "@/api/training";
+import type { Model, ModelStatus } from "@/api/types";
+import { paths } from "@/app/paths";
+import { Facts, type Fact } from "@/features/common/Facts";
+import { ScoreRow } from "@/features/common/ScoreRow";
+import { datasetTotals } from "@/features/training/dataset";
+import { formatCount, formatDate, formatMoment, formatThreshold, shortHash } from "@/format";
+import { words } from "@/words";
+
+import classes from "./ModelCard.module.css";
+
+const text = words.models;
+const COLOURS: Record<ModelStatus, string> = { current: "ink", candidate: "clay", retired: "gray" };
+const VARIANTS: Record<ModelStatus, string> = { current: "filled", candidate: "light", retired: "outline" };
+
+function TrainedOn({ model }: { model: Model }) {
+  const run = useTrainingRun(model.training_run).data;
+  if (!run) return words.common.none;
+  const { train, validation, test } = datasetTotals(run.dataset);
+  return (
+    <>
+      {words.training.datasetSplit(formatCount(train), formatCount(validation), formatCount(test))}
+      {" · "}
+      <Anchor component={Link} to={paths.training(model.study, run.id)} inherit>
+        {text.training(run.number)}
+      </Anchor>
+    </>
+  );
+}
+
+function factsOf(model: Model): Fact[] {
+  return [
+    { name: text.trainedOn, value: <TrainedOn model={model} /> },
+    { name: text.threshold, value: formatThreshold(model.threshold) },
+    { name: text.made, value: formatMoment(model.created_at) },
+    { name: text.fingerprint, value: <code>{shortHash(model.sha256)}</code>, title: model.sha256 },
+  ];
+}
+
+function Promotion({ model }: { model: Model }) {
+  if (!model.promoted_at) return null;
+  return (
+    <p className={classes.promotion}>
+      {text.promotedBy(model.promoted_by ?? words.common.none, formatDate(model.promoted_at))}
+      {model.reason && `: “${model.reason}”`}
+    </p>
+  );
+}
+
+interface Props {
+  model: Model;
+  /** Null for those who may not promote. */
+  onPromote: ((model: Model) => void) | null;
+}
+
+export function ModelCard({ model, onPromote }: Props) {
+  const isCurrent = model.status === "current";
+  return (
+    <article className={classes.root} data-status={model.status} aria-label={text.model(model.number)}>
+      <header className={classes.head}>
+        <Title order={2}>{text.model(model.number)}</Title>
+        <Badge
+          color={COLOURS[model.status]}
+          variant={VARIANTS[model.status]}
+          leftSection={isCurrent && <IconRosetteDiscountCheck size={13} aria-hidden="true" />}
+        >
+          {text.statuses[model.status]}
+        </Badge>
+        {onPromote && !isCurrent && (
+          <Button
+            variant={model.status === "candidate" ? "filled" : "default"}
+            className={classes.promote}
+            onClick={() => onPromote(model)}
+            aria-label={`${text.promote}: ${text.model(model.number)}`}
+          >
+            {text.promote}
+          </Button>
+        )}
+      </header>
+      <div className={classes.body}>
+        <ScoreRow
+          scores={model.metrics.test}
+          caption={text.scoresOn(formatCount(model.metrics.test.count))}
+        />
+        <Facts facts={factsOf(model)} columns={2} />
+      </div>
+      <Promotion model={model} />
+    </article>
+  );
+}

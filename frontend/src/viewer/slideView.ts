@@ -1,0 +1,233 @@
+/** The open slide: wraps OpenSeadragon and speaks only of image points, screen points and views. */
+
+import OpenSeadragon from "openseadragon";
+
+import {
+  imagePoint,
+  screenPoint,
+  toImage,
+  toScreen,
+  type ImagePoint,
+  type ScreenPoint,
+  type Size,
+  type View,
+} from "./coordinates";
+import { slideTiles } from "./tileSource";
+import type { ViewLink } from "./viewLink";
+
+/** A press, click or drag on the slide. `claim` keeps the viewer from panning with it. */
+export interface Gesture {
+  readonly at: ImagePoint;
+  readonly screen: ScreenPoint;
+  readonly view: View;
+  readonly claim: () => void;
+}
+
+export interface GestureHandlers {
+  readonly onClick?: (gesture: Gesture) => void;
+  readonly onDoubleClick?: (gesture: Gesture) => void;
+  readonly onPress?: (gesture: Gesture) => void;
+  readonly onDrag?: (gesture: Gesture) => void;
+  readonly onDragEnd?: (gesture: Gesture) => void;
+}
+
+interface RawGesture {
+  position: OpenSeadragon.Point;
+  preventDefaultAction?: boolean;
+}
+
+const ZOOM_STEP = 1.4;
+const MOST_SCREEN_PX = 16;
+
+/** OpenSeadragon writes a style element into the page unless it finds its own: an inert one keeps the policy whole. */
+function keepStyleOut(): void {
+  if (document.querySelector("style[data-openseadragon-mobile-css]")) return;
+  const inert = document.createElementNS(null, "style");
+  inert.setAttribute("data-openseadragon-mobile-css", "true");
+  document.head.appendChild(inert);
+}
+
+const GESTURES = {
+  clickToZoom: false,
+  dblClickToZoom: false,
+  dblClickDragToZoom: false,
+  flickEnabled: false,
+};
+
+function options(element: HTMLElement, slideId: number, size: Size): OpenSeadragon.Options {
+  return {
+    element,
+    tileSources: slideTiles(slideId, size) as unknown as OpenSeadragon.TileSourceOptions,
+    drawer: "canvas",
+    showNavigationControl: false,
+    showNavigator: false,
+    keyboardNavEnabled: false,
+    tabIndex: -1,
+    animationTime: 0.3,
+    springStiffness: 9,
+    zoomPerScroll: 1.25,
+    visibilityRatio: 0.25,
+    minZoomImageRatio: 0.7,
+    maxZoomPixelRatio: MOST_SCREEN_PX,
+    imageSmoothingEnabled: true,
+    preserveImageSizeOnResize: true,
+    imageLoaderLimit: 6,
+    maxImageCacheCount: 400,
+    gestureSettingsMouse: { ...GESTURES, scrollToZoom: true },
+    gestureSettingsTouch: { ...GESTURES, pinchToZoom: true },
+    gestureSettingsPen: GESTURES,
+    gestureSettingsUnknown: GESTURES,
+  } as OpenSeadragon.Options;
+}
+
+export class SlideView {
+  handlers: GestureHandlers = {};
+  private readonly viewer: OpenSeadragon.Viewer;
+  private readonly listeners = new Set<() => void>();
+  private view: View | null = null;
+  private failedTiles = 0;
+
+  constructor(
+    element: HTMLElement,
+    slideId: number,
+    readonly size: Size,
+    initial: ViewLink | null,
+  ) {
+    keepStyleOut();
+    this.viewer = new OpenSeadragon.Viewer(options(element, slideId, size));
+    this.viewer.addHandler("open", () => {
+      if (initial) this.show(initial, true);
+      this.refresh();
+    });
+    for (const event of ["update-viewport", "resize"] as const)
+      this.viewer.addHandler(event, () => this.refresh());
+    this.viewer.addHandler("tile-load-failed", () => {
+      this.failedTiles += 1;
+      this.emit();
+    });
+    this.listenToGestures();
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  /** What is on screen now, or null before the slide has opened. */
+  readonly getView = (): View | null => this.view;
+
+  readonly getFailedTiles = (): number => this.failedTiles;
+
+  show({ centre, scale }: ViewLink, immediately = false): void {
+    const { viewport } = this.viewer;
+    if (!viewport || !this.viewer.isOpen()) return;
+    viewport.zoomTo(this.zoomOf(scale), undefined, immediately);
+    viewport.panTo(this.toViewport(centre), immediately);
+    viewport.applyConstraints(immediately);
+  }
+
+  panTo(centre: ImagePoint, immediately = false): void {
+    this.viewer.viewport?.panTo(this.toViewport(centre), immediately);
+  }
+
+  panBy(screenPx: ScreenPoint): void {
+    const { viewport } = this.viewer;
+    viewport.panBy(viewport.deltaPointsFromPixels(new OpenSeadragon.Point(screenPx.x, screenPx.y)));
+    viewport.applyConstraints();
+  }
+
+  /** Zooms to CSS pixels per image pixel, about the middle of the screen. */
+  zoomTo(scale: number): void {
+    this.viewer.viewport.zoomTo(this.zoomOf(scale));
+    this.viewer.viewport.applyConstraints();
+  }
+
+  zoomIn(): void {
+    this.viewer.viewport.zoomBy(ZOOM_STEP);
+    this.viewer.viewport.applyConstraints();
+  }
+
+  zoomOut(): void {
+    this.viewer.viewport.zoomBy(1 / ZOOM_STEP);
+    this.viewer.viewport.applyConstraints();
+  }
+
+  fit(): void {
+    this.viewer.viewport.goHome();
+  }
+
+  /** Brings a point into view, at least at this scale; does nothing more if it is well inside already. */
+  reveal(point: ImagePoint, leastScale: number): void {
+    this.show({ centre: point, scale: Math.max(leastScale, this.view?.scale ?? 0) });
+  }
+
+  /** Moves the view just as far as is needed to keep a point away from its edges. */
+  follow(point: ImagePoint, marginPx: number): void {
+    if (!this.view) return;
+    const at = toScreen(this.view, point);
+    const { width, height } = this.view.size;
+    const beyond = (value: number, extent: number): number =>
+      Math.min(0, value - marginPx) + Math.max(0, value - (extent - marginPx));
+    const [dx, dy] = [beyond(at.x, width), beyond(at.y, height)];
+    if (dx !== 0 || dy !== 0) this.panBy(screenPoint(dx, dy));
+  }
+
+  destroy(): void {
+    this.listeners.clear();
+    this.viewer.destroy();
+  }
+
+  private listenToGestures(): void {
+    const pass = (name: keyof GestureHandlers) => (event: unknown) => {
+      const raw = event as RawGesture & { quick?: boolean };
+      if (!this.view || (name === "onClick" && raw.quick === false)) return;
+      const screen = screenPoint(raw.position.x, raw.position.y);
+      const claim = (): void => {
+        raw.preventDefaultAction = true;
+      };
+      this.handlers[name]?.({ at: toImage(this.view, screen), screen, view: this.view, claim });
+    };
+    this.viewer.addHandler("canvas-click", pass("onClick"));
+    this.viewer.addHandler("canvas-double-click", pass("onDoubleClick"));
+    this.viewer.addHandler("canvas-press", pass("onPress"));
+    this.viewer.addHandler("canvas-drag", pass("onDrag"));
+    this.viewer.addHandler("canvas-drag-end", pass("onDragEnd"));
+  }
+
+  private refresh(): void {
+    const { viewport } = this.viewer;
+    if (!viewport || !this.viewer.isOpen()) return;
+    const container = viewport.getContainerSize();
+    const centre = viewport.getCenter(true);
+    const next: View = {
+      centre: imagePoint(centre.x * this.size.width, centre.y * this.size.width),
+      scale: (viewport.getZoom(true) * container.x) / this.size.width,
+      size: { width: container.x, height: container.y },
+    };
+    if (this.view && isSameView(this.view, next)) return;
+    this.view = next;
+    this.emit();
+  }
+
+  private emit(): void {
+    this.listeners.forEach((listener) => listener());
+  }
+
+  private zoomOf(scale: number): number {
+    return (scale * this.size.width) / this.viewer.viewport.getContainerSize().x;
+  }
+
+  private toViewport(point: ImagePoint): OpenSeadragon.Point {
+    return new OpenSeadragon.Point(point.x / this.size.width, point.y / this.size.width);
+  }
+}
+
+function isSameView(a: View, b: View): boolean {
+  return (
+    a.scale === b.scale &&
+    a.centre.x === b.centre.x &&
+    a.centre.y === b.centre.y &&
+    a.size.width === b.size.width &&
+    a.size.height === b.size.height
+  );
+}

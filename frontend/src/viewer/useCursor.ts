@@ -1,0 +1,69 @@
+/** Where the pointer is on the slide, for the frame, the position and the region that is being drawn. */
+
+import { useEffect, useState, useSyncExternalStore } from "react";
+
+import { screenPoint, toImage, type ImagePoint, type ScreenPoint } from "./coordinates";
+import type { SlideView } from "./slideView";
+
+export class Cursor {
+  private screen: ScreenPoint | null = null;
+  private point: ImagePoint | null = null;
+  private readonly listeners = new Set<() => void>();
+
+  constructor(private readonly slideView: SlideView) {}
+
+  /** Listens to an element, and to the view: a slide that moves under a resting pointer moves the cursor too. */
+  listen(element: HTMLElement): () => void {
+    const onMove = (event: PointerEvent): void => {
+      const box = element.getBoundingClientRect();
+      this.screen = screenPoint(event.clientX - box.left, event.clientY - box.top);
+      this.refresh();
+    };
+    const onLeave = (): void => {
+      this.screen = null;
+      this.refresh();
+    };
+    element.addEventListener("pointermove", onMove);
+    element.addEventListener("pointerleave", onLeave);
+    const unsubscribe = this.slideView.subscribe(() => this.refresh());
+    return () => {
+      element.removeEventListener("pointermove", onMove);
+      element.removeEventListener("pointerleave", onLeave);
+      unsubscribe();
+    };
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  readonly get = (): ImagePoint | null => this.point;
+
+  private refresh(): void {
+    const view = this.slideView.getView();
+    this.point = view && this.screen ? toImage(view, this.screen) : null;
+    this.listeners.forEach((listener) => listener());
+  }
+}
+
+export function useCursor(slideView: SlideView | null, element: HTMLElement | null): Cursor | null {
+  const [cursor, setCursor] = useState<Cursor | null>(null);
+  useEffect(() => {
+    if (!slideView || !element) return undefined;
+    const made = new Cursor(slideView);
+    setCursor(made);
+    const stop = made.listen(element);
+    return () => {
+      stop();
+      setCursor(null);
+    };
+  }, [slideView, element]);
+  return cursor;
+}
+
+const NOTHING = (): (() => void) => () => undefined;
+
+export function useCursorPoint(cursor: Cursor | null): ImagePoint | null {
+  return useSyncExternalStore(cursor?.subscribe ?? NOTHING, () => cursor?.get() ?? null);
+}

@@ -1,0 +1,28 @@
+/** Texts: models. */
+
+export const models = {
+  title: "Models",
+  lead: "What the trainings made. New counts use the current model; older counts keep the one they were made with.",
+  statuses: { candidate: "Candidate", current: "Current", retired: "Retired" },
+  model: (number: number) => `Model ${number}`,
+  threshold: "Threshold",
+  trainedOn: "Trained on",
+  training: (number: number) => `Training ${number}`,
+  made: "Made",
+  promotedBy: (person: string, when: string) => `Made current by ${person}, ${when}`,
+  promote: "Make current",
+  promoteTitle: (number: number) => `Make model ${number} current?`,
+  promoteText: "New counts will use it. Counts already made keep the model they were made with.",
+  against: (number: number) => `Now current: model ${number}`,
+  noCurrent: "No model is current yet: nobody can count until one is.",
+  reason: "Reason",
+  reasonHelp: "For whoever asks later why this model counts.",
+  reasonPlaceholder: "Better recall on the new slides",
+  promoted: (number: number) => `Model ${number} is current`,
+  fingerprint: "SHA-256",
+  scoresOn: (count: string) => `on ${count} test patches`,
+  emptyTitle: "No models yet",
+  emptyAdmin: "Each training that ends well leaves a model here. Start the first one.",
+  emptyOther: "Each training that ends well leaves a model here. An admin of this study starts trainings.",
+  toTraining: "To training",
+} as const;

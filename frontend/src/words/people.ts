@@ -1,0 +1,37 @@
+/** Texts: people. */
+
+export const people = {
+  title: "People",
+  lead: "Who may do what in this study. Nobody else can see it.",
+  add: "Add someone",
+  addTitle: "Add someone to this study",
+  username: "User name",
+  usernameHelp: "If there is no such account yet, it is made and you get its first password.",
+  usernameMissing: "A user name is needed.",
+  name: "Full name",
+  nameHelp: "Shown beside labels and counts.",
+  role: "Role",
+  roleHelp: {
+    pathologist: "Labels cells, corrects counts, reads",
+    lab: "Uploads slides, runs counts, exports",
+    admin: "People, training, which model counts",
+  },
+  submit: "Add",
+  added: (name: string) => `${name} has been added`,
+  person: "Person",
+  since: "Since",
+  you: "you",
+  remove: "Remove role",
+  removeLabel: (role: string, name: string) => `Remove ${role} from ${name}`,
+  removeTitle: (name: string) => `Remove ${name}?`,
+  removeText: (name: string, role: string) =>
+    `${name} will no longer be ${role} in this study. Labels and counts they made stay, under their name.`,
+  removed: (name: string) => `${name} has been removed`,
+  passwordTitle: "First password",
+  passwordText: (name: string) => `Give this to ${name}. It is shown only now.`,
+  passwordDone: "I have passed it on",
+  readOnly: "Admins of this study add and remove people.",
+  emptyTitle: "Nobody but you",
+  emptyText: "Add the pathologists who label and the lab staff who upload and count.",
+  emptyOther: "An admin of this study adds people.",
+} as const;

@@ -1,0 +1,190 @@
+/** Rows as the server sends them; a test names only what it is about. */
+
+import type {
+  DetectionRun,
+  Me,
+  Member,
+  Model,
+  Patch,
+  PatchSummary,
+  Scores,
+  Slide,
+  Study,
+  TrainingRun,
+} from "@/api/types";
+
+const HASH = "ab".repeat(32);
+const NOW = "2026-11-20T10:00:00Z";
+
+export const me = (change: Partial<Me> = {}): Me => ({
+  id: 1,
+  username: "c.quispe",
+  name: "Carmen Quispe",
+  is_site_admin: false,
+  ...change,
+});
+
+export const study = (change: Partial<Study> = {}): Study => ({
+  id: 1,
+  name: "CD3 in colon",
+  description: "",
+  patch_px: 70,
+  model_mpp: null,
+  radius_um: 4,
+  classes: [
+    { id: 11, name: "Lymphocyte", key: 1, colour: "#fa3e3e", shape: "ring", counted: true },
+    { id: 12, name: "Other", key: 2, colour: "#7070e1", shape: "cross", counted: false },
+  ],
+  roles: ["pathologist"],
+  slide_count: 1,
+  patch_count: 40,
+  created_at: NOW,
+  ...change,
+});
+
+export const slide = (change: Partial<Slide> = {}): Slide => ({
+  id: 5,
+  study: 1,
+  code: "S001",
+  case_code: "26-4037",
+  note: "",
+  state: "ready",
+  progress: { done: 0, total: 0, message: "" },
+  error: null,
+  width: 12000,
+  height: 9000,
+  mpp: 0.25,
+  objective: 40,
+  format: "pyramid",
+  size_bytes: 88_400_000,
+  sha256: HASH,
+  label_count: 3,
+  uploaded_by: "Jorge Huamán",
+  created_at: NOW,
+  ...change,
+});
+
+export const detectionRun = (change: Partial<DetectionRun> = {}): DetectionRun => ({
+  id: 7,
+  number: 7,
+  study: 1,
+  slide: 5,
+  slide_code: "S001",
+  state: "done",
+  progress: { done: 4, total: 4, message: "", eta_s: null },
+  model: { id: 3, number: 3 },
+  slide_sha256: HASH,
+  model_sha256: HASH,
+  code_version: "0.1.0",
+  params: {},
+  scale: 1,
+  regions: null,
+  threshold: 0.5,
+  count: 4183,
+  point_count: 9000,
+  area_px: 108_000_000,
+  area_mm2: 6.75,
+  density_per_mm2: 619.7,
+  unread_px: 0,
+  unread_fraction: 0,
+  blocks_failed: 0,
+  error: null,
+  created_by: "Jorge Huamán",
+  created_at: NOW,
+  started_at: NOW,
+  finished_at: NOW,
+  ...change,
+});
+
+export const summary = (positive: number, negative: number): PatchSummary => ({
+  total: positive + negative,
+  classes: [
+    { class_id: 11, count: positive },
+    { class_id: 12, count: negative },
+  ],
+  sources: [{ source: "click", count: positive + negative }],
+  slides: [{ slide_id: 5, code: "S001", count: positive + negative }],
+});
+
+export const scores = (change: Partial<Scores> = {}): Scores => ({
+  accuracy: 0.97,
+  precision: 0.968,
+  recall: 0.975,
+  f1: 0.971,
+  confusion: [
+    [256, 9],
+    [7, 270],
+  ],
+  count: 542,
+  ...change,
+});
+
+export const trainingRun = (change: Partial<TrainingRun> = {}): TrainingRun => ({
+  id: 4,
+  number: 4,
+  study: 1,
+  state: "done",
+  progress: { done: 600, total: 600, message: "", eta_s: null },
+  error: null,
+  code_version: "0.1.0",
+  created_by: "Carmen Quispe",
+  created_at: NOW,
+  started_at: "2026-11-20T10:00:00Z",
+  finished_at: "2026-11-20T10:11:40Z",
+  preset: "default",
+  config: {},
+  seed: 0,
+  device: "cpu",
+  dataset: {
+    id: 2,
+    number: 2,
+    content_hash: HASH,
+    counts: {
+      train: { positive: 830, negative: 802 },
+      validation: { positive: 276, negative: 267 },
+      test: { positive: 277, negative: 265 },
+    },
+  },
+  curve: [],
+  metrics: { validation: scores({ count: 543 }), test: scores() },
+  model_id: 9,
+  ...change,
+});
+
+export const model = (change: Partial<Model> = {}): Model => ({
+  id: 9,
+  number: 4,
+  study: 1,
+  status: "candidate",
+  sha256: HASH,
+  size_bytes: 1,
+  threshold: 0.52,
+  metrics: { validation: scores(), test: scores() },
+  training_run: 4,
+  created_at: NOW,
+  promoted_at: null,
+  promoted_by: null,
+  reason: "",
+  ...change,
+});
+
+export const member = (change: Partial<Member> = {}): Member => ({
+  id: 21,
+  user: me(),
+  role: "admin",
+  created_at: NOW,
+  ...change,
+});
+
+export const patch = (change: Partial<Patch> = {}): Patch => ({
+  id: 31,
+  slide: 5,
+  slide_code: "S001",
+  x_l0: 4000,
+  y_l0: 3000,
+  source: "click",
+  class_id: 11,
+  reader: { id: 3, name: "Lucía Paredes" },
+  created_at: NOW,
+  ...change,
+});

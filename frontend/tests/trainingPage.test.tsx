@@ -1,0 +1,157 @@
+import { screen, within } from "@testing-library/react";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+
+import type { PatchSummary, Role, TrainingRun } from "@/api/types";
+
+import { me, model, study, summary, trainingRun } from "./factories";
+import { openAt } from "./render";
+import { pageOf, Reply, serve } from "./server";
+
+// uPlot draws on a canvas, which this environment has not; what is drawn was looked at in a browser.
+vi.mock("uplot", () => ({
+  default: class {
+    setData() {}
+    setSize() {}
+    destroy() {}
+  },
+}));
+
+interface Scene {
+  roles?: Role[];
+  runs?: TrainingRun[];
+  labels?: PatchSummary;
+  address?: string;
+}
+
+function open({
+  roles = ["admin"],
+  runs = [],
+  labels = summary(120, 110),
+  address = "/studies/1/training",
+}: Scene) {
+  const server = serve({
+    "GET auth/me": me(),
+    "GET studies/1": study({ roles }),
+    "GET studies/1/patch-summary": labels,
+    "GET studies/1/training-runs": pageOf(runs),
+    "GET studies/1/models": pageOf([model()]),
+    "POST studies/1/training-runs": new Reply(
+      201,
+      trainingRun({ id: 50, number: 5, state: "queued", metrics: null }),
+    ),
+    ...Object.fromEntries(runs.map((run) => [`GET training-runs/${run.id}`, run])),
+    ...Object.fromEntries(runs.map((run) => [`POST training-runs/${run.id}/cancel`, run])),
+  });
+  return { server, ...openAt(address) };
+}
+
+const running = trainingRun({
+  state: "running",
+  metrics: null,
+  model_id: null,
+  finished_at: null,
+  progress: { done: 352, total: 600, message: "Epoch 14 of 24", eta_s: 212 },
+});
+
+beforeEach(() => vi.stubGlobal("scrollTo", () => undefined));
+
+describe("starting a training", () => {
+  it("sends the choice with a client key and opens the run", async () => {
+    const { server, user, router } = open({});
+    await user.click(await screen.findByRole("radio", { name: /Quick/ }));
+    await user.click(screen.getByRole("button", { name: "Start training" }));
+    await expect.poll(() => router.state.location.pathname).toBe("/studies/1/training/50");
+    const [sent] = server.to("POST", "studies/1/training-runs");
+    expect(sent?.body).toEqual({
+      preset: "quick",
+      seed: 0,
+      client_key: expect.stringMatching(/^[0-9a-f-]{36}$/),
+    });
+  });
+
+  it("repeats the same key when the same wish is sent again", async () => {
+    const keys: unknown[] = [];
+    serve({
+      "GET auth/me": me(),
+      "GET studies/1": study({ roles: ["admin"] }),
+      "GET studies/1/patch-summary": summary(20, 20),
+      "GET studies/1/training-runs": pageOf([]),
+      "POST studies/1/training-runs": ({ body }: { body: { client_key: string } }) => {
+        keys.push(body.client_key);
+        return new Reply(502);
+      },
+    });
+    const { user } = openAt("/studies/1/training");
+    const button = await screen.findByRole("button", { name: "Start training" });
+    await user.click(button);
+    await expect.poll(() => keys.length).toBe(1);
+    await user.click(button);
+    await expect.poll(() => keys.length).toBe(2);
+    expect(new Set(keys).size).toBe(1);
+  });
+
+  it("is not offered with too few labels, and says how many are needed", async () => {
+    open({ labels: summary(9, 400) });
+    expect(await screen.findByRole("button", { name: "Start training" })).toBeDisabled();
+    expect(screen.getByText(/at least 10 patches of a counted class/)).toBeVisible();
+  });
+
+  it("is for admins only; others are told so", async () => {
+    open({ roles: ["pathologist", "lab"], runs: [trainingRun()] });
+    expect(await screen.findByText(/Admins of this study start trainings/)).toBeVisible();
+    expect(screen.queryByRole("button", { name: "Start training" })).toBeNull();
+  });
+});
+
+describe("a training under way", () => {
+  it("shows what it does and the time left, and is asked again", async () => {
+    const { server } = open({ runs: [running] });
+    expect(await screen.findByText(/58.% · 3 min 32 s left/)).toBeVisible();
+    await expect.poll(() => server.to("GET", "training-runs/4").length, { timeout: 3000 }).toBeGreaterThan(1);
+  });
+
+  it("is cancelled after a question", async () => {
+    const { server, user } = open({ runs: [running] });
+    await user.click(await screen.findByRole("button", { name: "Cancel training" }));
+    const dialog = await screen.findByRole("dialog");
+    expect(server.to("POST", "training-runs/4/cancel")).toEqual([]);
+    await user.click(within(dialog).getByRole("button", { name: "Cancel training" }));
+    await expect.poll(() => server.to("POST", "training-runs/4/cancel").length).toBe(1);
+  });
+
+  it("cannot be cancelled by others", async () => {
+    open({ roles: ["lab"], runs: [running] });
+    await screen.findByText(/3 min 32 s left/);
+    expect(screen.queryByRole("button", { name: "Cancel training" })).toBeNull();
+  });
+});
+
+describe("a training that has ended", () => {
+  it("shows scores, confusion and where they come from, and is not asked again", async () => {
+    const { server } = open({ runs: [trainingRun()] });
+    const table = await screen.findByRole("table", { name: /^Test:/ });
+    expect(
+      within(table)
+        .getAllByRole("cell")
+        .map(({ textContent }) => textContent),
+    ).toEqual(["", "270right", "7wrong", "9wrong", "256right"]);
+    expect(screen.getByText("On 542 patches it never saw while learning")).toBeVisible();
+    expect(screen.getByText("1,632 to learn, 543 to validate, 542 to test")).toBeVisible();
+    expect(screen.getByText("12 min")).toBeVisible();
+    await new Promise((resolve) => setTimeout(resolve, 1300));
+    expect(server.to("GET", "training-runs/4")).toHaveLength(1);
+  });
+
+  it("says why it failed and what to do", async () => {
+    const error = { code: "memory", message: "The worker ran out of memory." };
+    open({ runs: [trainingRun({ state: "failed", error, metrics: null, model_id: null })] });
+    expect(await screen.findByRole("alert")).toHaveTextContent("The worker ran out of memory.");
+    expect(screen.getByRole("alert")).toHaveTextContent("Start it again");
+  });
+});
+
+it("sends a study without labels to the slides first", async () => {
+  open({ labels: summary(0, 0) });
+  expect(await screen.findByText(/Training needs labelled patches/)).toBeVisible();
+  expect(screen.getByRole("link", { name: "To the slides" })).toHaveAttribute("href", "/studies/1/slides");
+});
