@@ -1,0 +1,46 @@
+"""What the benches share: timing, the machine's description, and the result as a file."""
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def best_of(times: int, work: Callable[[], object]) -> float:
+    """Run some work several times and return the shortest time, seconds: the others were disturbed."""
+    found = []
+    for _ in range(times):
+        began = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - began)
+    return min(found)
+
+
+def machine() -> dict[str, Any]:
+    """Describe what was measured on, so that nobody compares figures of two machines."""
+    return {
+        "cores": len(os.sched_getaffinity(0)),
+        "load": round(os.getloadavg()[0], 2),
+        "torch": str(torch.__version__),
+        "torch_threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "device": "cuda" if torch.cuda.is_available() else "cpu",
+    }
+
+
+def main(measure: Callable[[], dict[str, Any]], doc: str | None) -> None:
+    """Read ``--json OUT``, measure, print, write."""
+    parser = argparse.ArgumentParser(description=doc)
+    parser.add_argument("--json", type=Path, metavar="OUT", help="write the figures to this file")
+    options = parser.parse_args()
+    figures = {"machine": machine(), **measure()}
+    text = json.dumps(figures, indent=2)
+    print(text)
+    if options.json:
+        options.json.write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,147 @@
+"""The whole product in processes of its own, and a real browser in front of it."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_S = 180
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def free_port() -> int:
+    """Ask the system for a port nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Product:
+    """A running installation."""
+
+    home: Path
+    address: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What its processes got from the launcher: addresses and passwords."""
+        running = json.loads((self.home / "running.json").read_text())
+        return {**os.environ, **running["environment"]}
+
+    def manage(self, *arguments: str) -> str:
+        """Run a management command against it."""
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, f"{' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    @contextmanager
+    def database(self) -> Iterator[Any]:
+        """Open a cursor on its database."""
+        connection = psycopg2.connect(self.environment["DATABASE_URL"])
+        try:
+            with connection, connection.cursor() as cursor:
+                yield cursor
+        finally:
+            connection.close()
+
+    def password(self, name: str) -> str:
+        """Tell a person's generated password."""
+        return str(json.loads((self.home / "secrets.json").read_text())[name])
+
+
+def wait_ready(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Wait until every part answers."""
+    until = time.monotonic() + READY_S
+    while time.monotonic() < until:
+        assert process.poll() is None, f"./run up ended:\n{log.read_text()[-4000:]}"
+        try:
+            with urllib.request.urlopen(f"{address}/api/health/ready", timeout=5) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.5)
+    raise AssertionError(f"not ready after {READY_S} s:\n{log.read_text()[-4000:]}")
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """Start the product as a newcomer does, on an empty home, and stop it."""
+    home = tmp_path_factory.mktemp("product") / "home"
+    port = free_port()
+    log = home.parent / "up.log"
+    clean = {
+        k: v for k, v in os.environ.items() if not k.startswith(("TILSCOPE_", "DATABASE_URL", "REDIS_URL", "DJANGO_"))
+    }
+    command = [str(ROOT / "run"), "up", "--home", str(home), "--port", str(port), "--no-sample"]
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, cwd=ROOT, env=clean, stdout=out, stderr=out, start_new_session=True)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        wait_ready(address, process, log)
+        yield Product(home, address)
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+        pointer = home / "data.json"
+        if pointer.exists():
+            shutil.rmtree(json.loads(pointer.read_text())["data"], ignore_errors=True)
+
+
+def chromium(playwright: Playwright) -> Browser:
+    """Start Debian's Chromium, or the one that TILSCOPE_CHROMIUM names."""
+    path = os.environ.get("TILSCOPE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no Chromium on this machine: install Debian's package chromium")
+    return playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real browser."""
+    with sync_playwright() as playwright:
+        browser = chromium(playwright)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A fresh browser profile."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(20_000)
+    yield context
+    context.close()
+
+
+def sign_in(page: Page, product: Product, name: str, password: str | None = None) -> None:
+    """Sign in through the page."""
+    page.goto(product.address)
+    page.get_by_label("User name").fill(name)
+    page.get_by_label("Password", exact=True).fill(password or product.password(name))
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/studies*")
