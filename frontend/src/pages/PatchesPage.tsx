@@ -113,17 +113,19 @@ export function PatchesPage() {
           </Button>
         )}
       </PageHeader>
-      <Collapse expanded={isHintOpen && !isEmpty}>
-        <div className={classes.hint}>
-          <Panel label={text.importHint}>
-            <ImportHint study={study.name} />
-          </Panel>
-        </div>
-      </Collapse>
       {isEmpty ? (
         <NoPatches study={study} canImport={isAdmin} />
       ) : (
-        <Patches study={study} summary={summary.data} />
+        <>
+          <Collapse expanded={isHintOpen}>
+            <div className={classes.hint}>
+              <Panel label={text.importHint}>
+                <ImportHint study={study.name} />
+              </Panel>
+            </div>
+          </Collapse>
+          <Patches study={study} summary={summary.data} />
+        </>
       )}
     </>
   );
