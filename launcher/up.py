@@ -24,6 +24,7 @@ from launcher.steps import Ticker, run_foreground, run_step, say
 from launcher.supervisor import Supervisor
 
 READY_TIMEOUT_S = 180
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 NAMES = {
     "database": "the database",
     "broker": "the broker",
@@ -88,12 +89,12 @@ def check_port(port: int) -> None:
 
 @contextmanager
 def stop_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end us as Ctrl-C does, in order."""
+    """SIGTERM and SIGHUP end us as Ctrl-C does, in order; SIGINT too where a script's ``&`` had it ignored."""
 
     def as_interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    previous = {number: signal.signal(number, as_interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    previous = {number: signal.signal(number, as_interrupt) for number in STOP_SIGNALS}
     try:
         yield
     except KeyboardInterrupt:
@@ -106,8 +107,7 @@ def stop_signals() -> Iterator[None]:
 @contextmanager
 def deaf_to_signals() -> Iterator[None]:
     """Let nothing interrupt the tidying up; it ends by itself within seconds."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    previous = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    previous = {number: signal.signal(number, signal.SIG_IGN) for number in STOP_SIGNALS}
     try:
         yield
     finally:

@@ -157,6 +157,19 @@ def test_up_comes_up_says_so_and_goes_down_in_order(tmp_path, small_server, monk
     assert Home(tmp_path / "home").running() is None
 
 
+def test_an_interrupt_counts_where_a_script_had_it_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    went_on = False
+    try:
+        with up.stop_signals():
+            os.kill(os.getpid(), signal.SIGINT)
+            went_on = True
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert not went_on
+
+
 def test_without_the_sample_none_is_loaded(tmp_path, small_server, monkeypatch):
     def at_once(supervisor):
         raise KeyboardInterrupt
