@@ -12,7 +12,7 @@ from launcher.home import Home
 from launcher.install import frontend_environment, has_nvidia, install
 from launcher.paths import FRONTEND, ROOT, RUNS, venv_program
 from launcher.steps import Ticker, run_foreground, run_step
-from launcher.up import held, server_environment, servers, stop_signals
+from launcher.up import held, prepare_database, server_environment, servers, stop_signals
 
 # One file serves CPU and CUDA, and pip of any machine: what only CUDA builds pull in stays out.
 LEFT_OUT = ("triton", "cuda-bindings", "cuda-pathfinder", "cuda-toolkit", "nvidia-cublas", "nvidia-cuda-cupti",
@@ -56,7 +56,10 @@ def marker(*, slow: bool, faults: bool) -> str:
 
 
 def manage(home_folder: Path, arguments: Sequence[str]) -> int:
-    """Run a management command with the servers up: those of a running ``./run up`` on this home, else our own."""
+    """Run a management command with the servers up: those of a running ``./run up`` on this home, else our own.
+
+    A home that is new gets its tables and first people; servers that somebody named are left as they are.
+    """
     install(frontend=False)
     home = Home(home_folder)
     command = [venv_program("python"), str(ROOT / "manage.py"), *arguments]
@@ -64,7 +67,10 @@ def manage(home_folder: Path, arguments: Sequence[str]) -> int:
     environment = (running or {}).get("environment")
     if running and running.get("port") and isinstance(environment, dict) and environment:
         return run_foreground(command, env={**server_environment(home, {}), **environment})
-    with stop_signals(), held(home), servers(home) as (env, _):
+    is_new = home.data is None
+    with stop_signals(), held(home), servers(home) as (env, own):
+        if own and is_new:
+            prepare_database(env)
         return run_foreground(command, env=env)
     return 130  # a signal ended it
 

@@ -1,8 +1,10 @@
 """What ``./run`` understands, and how it fails."""
 
+import json
 import runpy
 import subprocess
 import sys
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
@@ -183,6 +185,23 @@ def test_a_management_command_brings_its_own_up_where_none_run(tmp_path, monkeyp
     assert verbs.manage(tmp_path / "home", ["check"]) == 0
     assert seen[0]["DATABASE_URL"] == "named"
     assert Home(tmp_path / "home").running() is None
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_new_home_gets_its_tables_before_the_first_command(tmp_path, monkeypatch, own):
+    @contextmanager
+    def started(home, **options):
+        (home.folder / "data.json").write_text(json.dumps({"data": str(tmp_path)}))
+        yield {}, ["PostgreSQL"] if own else []
+
+    done = []
+    monkeypatch.setattr(verbs, "install", lambda **options: None)
+    monkeypatch.setattr(verbs, "servers", started)
+    monkeypatch.setattr(verbs, "prepare_database", lambda env: done.append("tables"))
+    monkeypatch.setattr(verbs, "run_foreground", lambda command, *, env: done.append(command[-1]) or 0)
+    for _ in range(2):
+        assert verbs.manage(tmp_path / "home", ["check"]) == 0
+    assert done == ([*(["tables"] if own else []), "check", "check"])
 
 
 def test_an_unknown_measurement_is_named():
