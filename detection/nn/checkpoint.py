@@ -1,12 +1,10 @@
 """Models on disk: one safetensors file with everything that is needed to use them, and nothing that can run."""
 
 import json
-import os
 import struct
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from hashlib import file_digest
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from torch import Tensor
 from config.errors import DomainError
 from detection.nn.config import TrainingConfig, shape_from_json
 from detection.nn.errors import CheckpointError
+from detection.nn.files import replace_file
 from detection.nn.gate import Gate
 from detection.nn.network import PATCH_PX, NetworkShape, PaperNet, Preprocessing
 
@@ -138,19 +137,23 @@ def save_checkpoint(path: Path | str, model: PaperNet, meta: CheckpointMeta) -> 
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     _require_finite(tensors)
     text = json.dumps(meta.to_json(), sort_keys=True, allow_nan=False)
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".checkpoint-", suffix=".part")
-    os.close(descriptor)
-    part = Path(name)
-    try:
+
+    def write(part: Path) -> str:
         save_file(tensors, part, metadata={_KEY: text})
-        with part.open("rb+") as file:
-            digest = file_digest(file, "sha256").hexdigest()
-            os.fsync(file.fileno())
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
-    _sync_folder(target.parent)
-    return digest
+        with part.open("rb") as file:
+            return str(file_digest(file, "sha256").hexdigest())
+
+    return replace_file(target, write)
+
+
+def weights_hash(model: PaperNet) -> str:
+    """Name the weights: two trainings of the same recipe, seed and data end with the same SHA-256, hexadecimal."""
+    digest = sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        plain = tensor.detach().cpu().contiguous()
+        digest.update(f"{name} {plain.dtype} {tuple(plain.shape)}\n".encode())
+        digest.update(plain.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def load_checkpoint(path: Path | str) -> tuple[PaperNet, CheckpointMeta]:
@@ -249,11 +252,3 @@ def _is_number(value: object) -> bool:
 def _demand(truth: bool, what: str) -> None:
     if not truth:
         raise CheckpointError(f"The model's {what} cannot be right.")
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

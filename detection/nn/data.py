@@ -13,10 +13,15 @@ from scipy.spatial import cKDTree
 from detection.nn.errors import TrainingError
 from detection.nn.shape import PATCH_PX
 
+_PATCHES_AT_ONCE = 4096
+
 
 @dataclass(frozen=True)
 class PatchSet:
-    """Labelled patches: ``images`` uint8 (N, 70, 70, 3) RGB, ``labels`` int64 (N,), 1 = positive, 0 = not."""
+    """Labelled patches: ``images`` uint8 (N, 70, 70, 3) RGB, ``labels`` int64 (N,), 1 = positive, 0 = not.
+
+    The images may be a memory-mapped file: training, prediction and the gate read them in parts.
+    """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
@@ -41,6 +46,13 @@ class PatchSet:
         """Count both classes."""
         positive = int(self.labels.sum())
         return {"positive": positive, "negative": len(self) - positive}
+
+    def content_hash(self) -> str:
+        """Name the patches, their classes and their order; read in parts, so that memory stays flat."""
+        digest = sha256(np.ascontiguousarray(self.labels).tobytes())
+        for start in range(0, len(self), _PATCHES_AT_ONCE):
+            digest.update(np.ascontiguousarray(self.images[start : start + _PATCHES_AT_ONCE]).data)
+        return digest.hexdigest()
 
 
 def pixel_hash(image: NDArray[np.uint8]) -> str:
