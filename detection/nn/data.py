@@ -121,6 +121,40 @@ def split_sides(
     return side_of_group[together]
 
 
+def folds(
+    groups: Sequence[Hashable], labels: Sequence[int] | NDArray[np.int64], *, k: int, seed: int
+) -> NDArray[np.int64]:
+    """Deal groups to folds of about the same number of both classes, for cross-validation.
+
+    Args:
+        groups: group of each patch (slide, place, chain of duplicates); a group is never split.
+        labels: class of each patch.
+        k: number of folds, at least 2.
+        seed: order in which groups of equal size are dealt.
+
+    Returns:
+        Fold of each patch, int64 (N,), 0 to ``k`` - 1; each holds both classes.
+
+    Raises:
+        TrainingError: ``folds_invalid`` if there are fewer than two folds, or too few groups of a class for them.
+    """
+    if k < 2:
+        raise TrainingError("Cross-validation needs at least two folds.", code="folds_invalid")
+    together, classes = _numbered(groups), np.asarray(labels, dtype=np.int64)
+    table = np.zeros((int(together.max(initial=-1)) + 1, 2))
+    np.add.at(table, (together, classes), 1)
+    fold_of_group = _deal(table, np.full(k, 1 / k), seed)
+    held = np.zeros((k, 2))
+    np.add.at(held, fold_of_group, table)
+    if not held.all():
+        raise TrainingError(
+            f"{len(table)} groups of patches cannot give each of {k} folds both classes: choose fewer folds.",
+            code="folds_invalid",
+            extra={"groups": len(table), "folds": k},
+        )
+    return fold_of_group[together]
+
+
 def _deal(table: NDArray[np.float64], shares: NDArray[np.float64], seed: int) -> NDArray[np.int64]:
     """Give each group, largest first, to the side that lacks most of what the group holds."""
     rng = np.random.default_rng(seed)
