@@ -1,6 +1,7 @@
 """Training views of a patch: turned, mirrored, slightly shifted, differently stained; one seeded generator."""
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -9,33 +10,55 @@ from torch.nn import functional
 from detection.nn.stain import HED_FROM_OD, OD_FROM_HED
 
 
-def augment(
-    images: Tensor, *, generator: torch.Generator, rotation: float, shift_px: int, stain_jitter: float
-) -> Tensor:
+@dataclass(frozen=True)
+class Augmentation:
+    """Which views are drawn.
+
+    Args:
+        mirror: whether patches are reflected by chance.
+        quarter_turns: whether they are turned by quarter turns by chance.
+        rotation: share of patches turned by up to ±45° more.
+        shift_px: largest shift along each axis, whole pixels.
+        stain_jitter: standard deviation of each stain's relative strength.
+    """
+
+    mirror: bool = True
+    quarter_turns: bool = True
+    rotation: float = 0.0
+    shift_px: int = 0
+    stain_jitter: float = 0.0
+
+    @property
+    def moves(self) -> bool:
+        """Whether a patch may be turned, reflected or shifted at all."""
+        return self.mirror or self.quarter_turns or self.rotation > 0 or self.shift_px > 0
+
+
+def augment(images: Tensor, views: Augmentation, *, generator: torch.Generator) -> Tensor:
     """Draw a new view of each patch.
 
     Args:
         images: uint8 (N, H, W, 3).
+        views: which views are drawn; where it allows none, patches stay as they are, to the bit.
         generator: source of chance, on the CPU whatever the device, so that a seed means the same everywhere.
-        rotation: share of patches turned by any angle; all are mirrored and quarter-turned by chance.
-        shift_px: largest shift along each axis, whole pixels.
-        stain_jitter: standard deviation of each stain's relative strength.
 
     Returns:
         float32 (N, H, W, 3), 0 to 255.
     """
     pixels = images.permute(0, 3, 1, 2).float()
-    moved = _moved(pixels, generator=generator, rotation=rotation, shift_px=shift_px)
-    return _stained(moved.permute(0, 2, 3, 1), generator=generator, jitter=stain_jitter)
+    moved = _moved(pixels, views, generator) if views.moves else pixels
+    return _stained(moved.permute(0, 2, 3, 1), generator=generator, jitter=views.stain_jitter)
 
 
-def _moved(pixels: Tensor, *, generator: torch.Generator, rotation: float, shift_px: int) -> Tensor:
+def _moved(pixels: Tensor, views: Augmentation, generator: torch.Generator) -> Tensor:
     count, side = pixels.shape[0], pixels.shape[-1]
-    turns = torch.randint(0, 4, (count,), generator=generator) * (math.pi / 2)
-    free = torch.rand(count, generator=generator) < rotation
+    turns = torch.randint(0, 4, (count,), generator=generator) * (math.pi / 2) * views.quarter_turns
+    free = torch.rand(count, generator=generator) < views.rotation
     angles = turns + free * (torch.rand(count, generator=generator) - 0.5) * (math.pi / 2)
     mirror = torch.randint(0, 2, (count,), generator=generator) * 2.0 - 1.0
-    shift = torch.randint(-shift_px, shift_px + 1, (count, 2), generator=generator) * (2.0 / side)
+    if not views.mirror:
+        mirror = torch.ones(count)
+    shift = torch.randint(-views.shift_px, views.shift_px + 1, (count, 2), generator=generator) * (2.0 / side)
     cos, sin = torch.cos(angles), torch.sin(angles)
     rows = torch.stack(
         [torch.stack([cos * mirror, -sin, shift[:, 0]], 1), torch.stack([sin * mirror, cos, shift[:, 1]], 1)], 1

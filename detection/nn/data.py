@@ -13,10 +13,15 @@ from scipy.spatial import cKDTree
 from detection.nn.errors import TrainingError
 from detection.nn.shape import PATCH_PX
 
+_PATCHES_AT_ONCE = 4096
+
 
 @dataclass(frozen=True)
 class PatchSet:
-    """Labelled patches: ``images`` uint8 (N, 70, 70, 3) RGB, ``labels`` int64 (N,), 1 = positive, 0 = not."""
+    """Labelled patches: ``images`` uint8 (N, 70, 70, 3) RGB, ``labels`` int64 (N,), 1 = positive, 0 = not.
+
+    The images may be a memory-mapped file: training, prediction and the gate read them in parts.
+    """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
@@ -41,6 +46,13 @@ class PatchSet:
         """Count both classes."""
         positive = int(self.labels.sum())
         return {"positive": positive, "negative": len(self) - positive}
+
+    def content_hash(self) -> str:
+        """Name the patches, their classes and their order; read in parts, so that memory stays flat."""
+        digest = sha256(np.ascontiguousarray(self.labels).tobytes())
+        for start in range(0, len(self), _PATCHES_AT_ONCE):
+            digest.update(np.ascontiguousarray(self.images[start : start + _PATCHES_AT_ONCE]).data)
+        return digest.hexdigest()
 
 
 def pixel_hash(image: NDArray[np.uint8]) -> str:
@@ -107,6 +119,40 @@ def split_sides(
             extra={"groups": len(table), "sides": len(shares)},
         )
     return side_of_group[together]
+
+
+def folds(
+    groups: Sequence[Hashable], labels: Sequence[int] | NDArray[np.int64], *, k: int, seed: int
+) -> NDArray[np.int64]:
+    """Deal groups to folds of about the same number of both classes, for cross-validation.
+
+    Args:
+        groups: group of each patch (slide, place, chain of duplicates); a group is never split.
+        labels: class of each patch.
+        k: number of folds, at least 2.
+        seed: order in which groups of equal size are dealt.
+
+    Returns:
+        Fold of each patch, int64 (N,), 0 to ``k`` - 1; each holds both classes.
+
+    Raises:
+        TrainingError: ``folds_invalid`` if there are fewer than two folds, or too few groups of a class for them.
+    """
+    if k < 2:
+        raise TrainingError("Cross-validation needs at least two folds.", code="folds_invalid")
+    together, classes = _numbered(groups), np.asarray(labels, dtype=np.int64)
+    table = np.zeros((int(together.max(initial=-1)) + 1, 2))
+    np.add.at(table, (together, classes), 1)
+    fold_of_group = _deal(table, np.full(k, 1 / k), seed)
+    held = np.zeros((k, 2))
+    np.add.at(held, fold_of_group, table)
+    if not held.all():
+        raise TrainingError(
+            f"{len(table)} groups of patches cannot give each of {k} folds both classes: choose fewer folds.",
+            code="folds_invalid",
+            extra={"groups": len(table), "folds": k},
+        )
+    return fold_of_group[together]
 
 
 def _deal(table: NDArray[np.float64], shares: NDArray[np.float64], seed: int) -> NDArray[np.int64]:

@@ -19,6 +19,7 @@ from detection.nn.stain import UNITS_PER_OD, dab_density, total_density
 CENTRE_PX = 40
 _MARGIN_PX = (PATCH_PX - CENTRE_PX) // 2
 _CELLS = CENTRE_PX // STRIDE_PX
+_PATCHES_AT_ONCE = 1024
 _LOST_SHARE = 0.0005
 """Of positives, for each of the two questions, so that both together keep 99.9 %."""
 _DAB_SLACK = 0.1
@@ -64,7 +65,7 @@ class Gate:
 
     def passes_patches(self, images: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Tell which patches, uint8 (N, 70, 70, 3), pass; bool (N,)."""
-        return self._enough(_patch_sums(images, dab_density), _patch_sums(images, total_density))
+        return self.passes_sums(_patch_sums(images, dab_density), _patch_sums(images, total_density))
 
     def passes_grid(self, image: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Tell which windows of stride 8 pass.
@@ -75,9 +76,10 @@ class Gate:
         Returns:
             bool (a + 1, b + 1), rows then columns.
         """
-        return self._enough(_grid_sums(image, dab_density), _grid_sums(image, total_density))
+        return self.passes_sums(_grid_sums(image, dab_density), _grid_sums(image, total_density))
 
-    def _enough(self, dab: NDArray[np.int64], tissue: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def passes_sums(self, dab: NDArray[np.int64], tissue: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell which centres pass, by the sums of their densities in units of 1/4096; bool of the same shape."""
         scale = UNITS_PER_OD * CENTRE_PX**2
         return (dab >= self.dab_min * scale) & (tissue >= self.tissue_min * scale)
 
@@ -91,9 +93,9 @@ def calibrate_gate(patches: PatchSet) -> Gate:
     positive = patches.labels == 1
     if not positive.any():
         return Gate(dab_min=-10.0, tissue_min=-10.0)
-    dab_min = _low_end(_patch_sums(patches.images[positive], dab_density), _DAB_SLACK)
-    tissue_min = _low_end(_patch_sums(patches.images[positive], total_density), _TISSUE_SLACK)
-    passed = Gate(dab_min, tissue_min).passes_patches(patches.images)
+    dab, tissue = _patch_sums(patches.images, dab_density), _patch_sums(patches.images, total_density)
+    dab_min, tissue_min = _low_end(dab[positive], _DAB_SLACK), _low_end(tissue[positive], _TISSUE_SLACK)
+    passed = Gate(dab_min, tissue_min).passes_sums(dab, tissue)
     others = passed[~positive]
     return Gate(
         dab_min=dab_min,
@@ -110,8 +112,11 @@ def _low_end(sums: NDArray[np.int64], slack: float) -> float:
 
 def _patch_sums(images: NDArray[np.uint8], density: Density) -> NDArray[np.int64]:
     stop = _MARGIN_PX + CENTRE_PX
-    centres = images[:, _MARGIN_PX:stop, _MARGIN_PX:stop]
-    return np.asarray(density(centres).sum(axis=(1, 2), dtype=np.int64))
+    sums = np.zeros(len(images), dtype=np.int64)
+    for start in range(0, len(images), _PATCHES_AT_ONCE):
+        centres = images[start : start + _PATCHES_AT_ONCE, _MARGIN_PX:stop, _MARGIN_PX:stop]
+        sums[start : start + _PATCHES_AT_ONCE] = density(centres).sum(axis=(1, 2), dtype=np.int64)
+    return sums
 
 
 def _grid_sums(image: NDArray[np.uint8], density: Density) -> NDArray[np.int64]:

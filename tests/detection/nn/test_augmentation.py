@@ -3,15 +3,13 @@
 import numpy as np
 import torch
 
-from detection.nn.augmentation import augment
+from detection.nn.augmentation import Augmentation, augment
 from tests.detection.nn.toys import toy_patches
 
 
-def views(images, *, seed=0, rotation=0.0, shift_px=0, stain_jitter=0.0):
+def views(images, *, seed=0, **settings):
     generator = torch.Generator().manual_seed(seed)
-    return augment(
-        torch.from_numpy(images), generator=generator, rotation=rotation, shift_px=shift_px, stain_jitter=stain_jitter
-    ).numpy()
+    return augment(torch.from_numpy(images), Augmentation(**settings), generator=generator).numpy()
 
 
 def test_the_seed_decides():
@@ -57,3 +55,32 @@ def test_stain_jitter_changes_colour_within_range_and_not_shape():
 def test_without_jitter_colours_stay():
     images = np.full((3, 70, 70, 3), (10, 120, 250), dtype=np.uint8)
     assert np.allclose(views(images, rotation=1.0, shift_px=4), images, atol=0.01)
+
+
+def test_without_turns_patches_are_only_mirrored():
+    images = np.random.default_rng(0).integers(0, 256, size=(30, 70, 70, 3), dtype=np.uint8)
+    mirrored = [
+        np.abs(view - image[:, ::-1]).max() < 0.1
+        for image, view in zip(images, views(images, quarter_turns=False), strict=True)
+    ]
+    same = [
+        np.abs(view - image).max() < 0.1 for image, view in zip(images, views(images, quarter_turns=False), strict=True)
+    ]
+    assert all(a != b for a, b in zip(mirrored, same, strict=True))
+    assert 0 < sum(mirrored) < 30
+
+
+def test_without_mirrors_patches_are_only_turned():
+    images = np.random.default_rng(0).integers(0, 256, size=(30, 70, 70, 3), dtype=np.uint8)
+    for image, view in zip(images, views(images, mirror=False), strict=True):
+        assert min(np.abs(np.rot90(image, turn) - view).max() for turn in range(4)) < 0.1
+
+
+def test_with_everything_off_patches_stay_to_the_bit_and_no_chance_is_drawn():
+    images = np.random.default_rng(0).integers(0, 256, size=(5, 70, 70, 3), dtype=np.uint8)
+    generator = torch.Generator().manual_seed(1)
+    before = generator.get_state()
+    found = augment(torch.from_numpy(images), Augmentation(False, False), generator=generator)
+    assert found.dtype == torch.float32
+    assert np.array_equal(found.numpy(), images)
+    assert torch.equal(generator.get_state(), before)

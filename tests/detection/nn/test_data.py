@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detection.nn.data import PatchSet, pixel_hash, place_groups, split_sides
+from detection.nn.data import PatchSet, folds, pixel_hash, place_groups, split_sides
 from detection.nn.errors import TrainingError
 from tests.detection.nn.toys import toy_patches
 
@@ -75,6 +75,32 @@ def test_one_group_cannot_be_split():
         split_sides(["a"] * 10, [0, 1] * 5, fractions=(0.8, 0.2), seed=0)
     assert caught.value.code == "split_invalid"
     assert caught.value.extra == {"groups": 1, "sides": 2}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 1)), max_size=150), st.integers(2, 6), st.integers(0, 100))
+def test_a_group_stands_in_one_fold_and_each_fold_has_both_classes(rows, k, seed):
+    rows = [*rows, *((100 + n, n % 2) for n in range(4 * k))]
+    groups, labels = (list(column) for column in zip(*rows, strict=True))
+    found = folds(groups, labels, k=k, seed=seed)
+    assert {len(set(found[np.array(groups) == group])) for group in set(groups)} == {1}
+    assert {(int(fold), label) for fold, label in zip(found, labels, strict=True)} == {
+        (fold, label) for fold in range(k) for label in (0, 1)
+    }
+
+
+def test_folds_are_of_one_size_and_the_seed_decides():
+    labels = np.arange(100) % 2
+    one, same, other = (folds(range(100), labels, k=5, seed=seed) for seed in (1, 1, 2))
+    assert np.bincount(one * 2 + labels).tolist() == [10] * 10
+    assert one.tolist() == same.tolist() != other.tolist()
+
+
+@pytest.mark.parametrize(("groups", "k"), [([1, 1, 2, 2], 3), ([1, 2, 3, 4], 3), ([1, 2, 3, 4], 1), ([], 2)])
+def test_folds_that_cannot_be_filled_are_refused(groups, k):
+    with pytest.raises(TrainingError) as caught:
+        folds(groups, [0, 1, 0, 1][: len(groups)], k=k, seed=0)
+    assert caught.value.code == "folds_invalid"
 
 
 def test_overlapping_patches_of_one_slide_are_one_place():

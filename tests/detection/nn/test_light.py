@@ -6,7 +6,9 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("module", ["blocks", "config", "data", "errors", "gate", "metrics", "nms", "region", "shape"])
-def test_loads_without_torch(module):
-    code = f"import sys, detection.nn.{module}; sys.exit('torch' in sys.modules)"
+@pytest.mark.parametrize(
+    "module", ["blocks", "config", "curves", "data", "errors", "gate", "metrics", "nms", "region", "search", "shape"]
+)
+def test_loads_without_torch_and_optuna(module):
+    code = f"import sys, detection.nn.{module}; sys.exit(bool({{'torch', 'optuna'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -124,7 +124,7 @@ def test_one_class_teaches_nothing(side):
 
 
 def test_a_loss_that_is_no_number_ends_the_run(monkeypatch):
-    monkeypatch.setattr(module, "augment", lambda images, **_: torch.full(images.shape, float("nan")))
+    monkeypatch.setattr(module, "augment", lambda images, *_, **__: torch.full(images.shape, float("nan")))
     with pytest.raises(TrainingError) as caught:
         train(toy_patches(16, 0), toy_patches(8, 1), tiny_config(), seed=1, device="cpu")
     assert caught.value.code == "training_diverged"
