@@ -59,7 +59,7 @@ class LabelAdmin(ReadOnly):
 
 @admin.register(models.DatasetVersion)
 class DatasetVersionAdmin(ReadOnly):
-    list_display = ["study", "number", "content_hash", "created_at"]
+    list_display = ["study", "number", "name", "content_hash", "created_at"]
 
 
 @admin.register(models.AccessRecord)

@@ -46,3 +46,20 @@ class Side(models.TextChoices):
     TRAIN = "train", "Training"
     VALIDATION = "validation", "Validation"
     TEST = "test", "Test"
+
+
+class Split(models.TextChoices):
+    """What stays together when a data set is split."""
+
+    CLUSTER = "cluster", "Places; overlapping patches together"
+    PLACE = "place", "Places with a guard band"
+    SLIDE = "slide", "Slides"
+    CASE = "case", "Cases"
+    RANDOM = "random", "At random, for imported patches"
+
+
+class Verdict(models.TextChoices):
+    """Whose class a patch gets where its readers differ."""
+
+    MAJORITY = "majority", "The majority"
+    READER = "reader", "A named reader"

@@ -3,6 +3,7 @@
 import uuid
 
 import pghistory
+import pgtrigger
 from django.contrib.auth.models import AbstractUser
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
@@ -216,10 +217,11 @@ class Label(models.Model):
 
 
 class DatasetVersion(models.Model):
-    """Labels of a study, frozen: what a model learned from and was tested on."""
+    """Labels of a study, frozen: what a model learned from and was tested on; the database refuses every change."""
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="datasets")
     number = models.PositiveIntegerField()
+    name = models.CharField(max_length=120)
     content_hash = models.CharField(max_length=64, validators=[SHA256])
     seed = models.BigIntegerField(default=0)
     rule = models.JSONField(default=dict, help_text="which patches, whose label, how they were split")
@@ -228,7 +230,11 @@ class DatasetVersion(models.Model):
 
     class Meta:
         ordering = ["-number"]
-        constraints = [models.UniqueConstraint(fields=["study", "number"], name="dataset_number_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["study", "number"], name="dataset_number_once"),
+            models.UniqueConstraint(fields=["study", "name"], name="dataset_name_once"),
+        ]
+        triggers = [pgtrigger.Protect(name="frozen", operation=pgtrigger.Update | pgtrigger.Delete)]
 
     def __str__(self) -> str:
         return f"{self.study} data {self.number}"
@@ -248,6 +254,7 @@ class DatasetItem(models.Model):
             models.UniqueConstraint(fields=["dataset", "patch"], name="dataset_patch_once"),
             models.CheckConstraint(condition=Q(side__in=Side.values), name="dataset_side_known"),
         ]
+        triggers = [pgtrigger.Protect(name="frozen", operation=pgtrigger.Update | pgtrigger.Delete)]
 
 
 class AccessRecord(models.Model):

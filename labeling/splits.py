@@ -1,139 +1,258 @@
 """Splits a data set before anything is augmented, so that no cell, and no pixel, lies on two sides."""
 
 import random
-from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from typing import Any
 
-from labeling.choices import Side
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from labeling.choices import Side, Split
+from labeling.looks import SIDE as LOOK_SIDE
+from labeling.looks import near_duplicates
 
 FRACTIONS: dict[str, float] = {Side.TRAIN: 0.8, Side.VALIDATION: 0.1, Side.TEST: 0.1}
+SIDES: tuple[str, ...] = tuple(FRACTIONS)
 TILE_PX = 1000
+GUARD_PX = 35
+NONE = -1
+
+Pairs = NDArray[np.int64]
+Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a patch lies: slide, centre pixel and side of its box in level-0 pixels."""
-
-    slide_id: int
-    x_l0: int
-    y_l0: int
-    box_px: float
-
-
-@dataclass(frozen=True)
-class Item:
-    """One patch to be put on a side."""
-
-    patch_id: int
-    sha256: str
-    class_id: int
-    place: Place | None = None
-
-
-class _Clusters:
-    """Union-find over item positions."""
-
-    def __init__(self, count: int) -> None:
-        self._parent = list(range(count))
-
-    def find(self, i: int) -> int:
-        """Give the representative of an item's cluster."""
-        while self._parent[i] != i:
-            self._parent[i] = self._parent[self._parent[i]]
-            i = self._parent[i]
-        return i
-
-    def join(self, i: int, j: int) -> None:
-        """Put two items into one cluster; the smaller position represents it."""
-        a, b = sorted((self.find(i), self.find(j)))
-        self._parent[b] = a
-
-
-def _join_duplicates(items: Sequence[Item], clusters: _Clusters) -> None:
-    first: dict[str, int] = {}
-    for i, item in enumerate(items):
-        clusters.join(first.setdefault(item.sha256, i), i)
-
-
-def _join_overlaps(items: Sequence[Item], clusters: _Clusters) -> None:
-    """Join patches whose boxes share a pixel, found through a grid of box-sized cells."""
-    cells: dict[tuple[int, int, int], list[int]] = defaultdict(list)
-    for i, item in enumerate(items):
-        if item.place is None:
-            continue
-        place = item.place
-        column, row = int(place.x_l0 // place.box_px), int(place.y_l0 // place.box_px)
-        for dx in (-1, 0, 1):
-            for dy in (-1, 0, 1):
-                for j in cells.get((place.slide_id, column + dx, row + dy), ()):
-                    if _overlap(place, items[j].place):
-                        clusters.join(i, j)
-        cells[(place.slide_id, column, row)].append(i)
-
-
-def _overlap(a: Place, b: Place | None) -> bool:
-    return b is not None and abs(a.x_l0 - b.x_l0) < a.box_px and abs(a.y_l0 - b.y_l0) < a.box_px
-
-
-def groups_of(items: Sequence[Item], *, tile_px: int = TILE_PX) -> list[Hashable]:
-    """Name the group of each item; a group never comes apart.
-
-    Overlapping crops and exact duplicates form clusters; a cluster belongs to the tile of the slide where its first
-    item lies, and a tile's clusters go together. Patches without a place group with their duplicates only.
+class Items:
+    """Patches to be put on sides, as columns of one length N, in the order of ``in_order``.
 
     Args:
-        items: the patches.
+        patch_ids: int64.
+        sha256: of the PNG, bytes of 64 characters.
+        class_ids: int64.
+        slide_ids: int64; ``NONE`` for imported patches.
+        cases: number of the case, int64; a slide without a case code has one of its own, imported patches ``NONE``.
+        x_l0: centre pixel, level 0, int64; so ``y_l0``.
+        y_l0: see ``x_l0``.
+        box_px: side of the patch's box in level-0 pixels, float64.
+        looks: uint8 (N, 100), see ``labeling.looks``.
+    """
+
+    patch_ids: Numbers
+    sha256: NDArray[np.bytes_]
+    class_ids: Numbers
+    slide_ids: Numbers
+    cases: Numbers
+    x_l0: Numbers
+    y_l0: Numbers
+    box_px: NDArray[np.float64]
+    looks: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        if self.looks.shape != (len(self), LOOK_SIDE**2):
+            raise ValueError(f"{len(self)} patches with looks of shape {self.looks.shape}")
+
+    def __len__(self) -> int:
+        return len(self.patch_ids)
+
+    def take(self, chosen: NDArray[Any]) -> "Items":
+        """Return the chosen items, by mask or index."""
+        return Items(*(getattr(self, column.name)[chosen] for column in fields(self)))
+
+    def in_order(self) -> "Items":
+        """Sort by pixels, then id, so that nothing depends on how the rows came."""
+        return self.take(np.lexsort((self.patch_ids, self.sha256)))
+
+
+def same_pixels(items: Items) -> Pairs:
+    """Pair every exact duplicate with the first of its kind."""
+    _, first, kind = np.unique(items.sha256, return_index=True, return_inverse=True)
+    pairs = np.column_stack([first[kind], np.arange(len(items))])
+    return np.asarray(pairs[pairs[:, 0] != pairs[:, 1]])
+
+
+def overlaps(items: Items, *, band_px: float = 0.0) -> Pairs:
+    """Find patches of one slide whose boxes share a pixel, or come nearer to each other than ``band_px``."""
+    found = [np.zeros((0, 2), dtype=np.int64)]
+    for members in _runs(items.slide_ids):
+        if items.slide_ids[members[0]] == NONE:
+            continue
+        centres = np.column_stack([items.x_l0[members], items.y_l0[members]])
+        reach = np.nextafter(items.box_px[members].max() + band_px, 0)
+        near = cKDTree(centres).query_pairs(reach, p=np.inf, output_type="ndarray")
+        found.append(members[near.reshape(-1, 2)])
+    return np.concatenate(found)
+
+
+def groups_of(items: Items, kind: str, *, tile_px: int = TILE_PX) -> Numbers:
+    """Number the group of each item; a group never comes apart.
+
+    Whatever the kind, exact and near duplicates go together, and so do the groups that hold them.
+
+    - ``cluster``: overlapping crops form clusters; a cluster goes with the tile of the slide where its first item lies.
+    - ``place``: all patches of a tile of the slide. Crops that overlap across a border are left to ``refused``.
+    - ``slide``, ``case``: all patches of it.
+    - ``random``: each patch by itself.
+
+    Imported patches, which have no place, go by themselves.
+
+    Args:
+        items: the patches, in order.
+        kind: one of ``choices.Split``.
         tile_px: side of the tiles, level-0 pixels.
 
     Returns:
-        One group key per item, in their order.
+        Group numbers, int64 (N,), from 0 in the order of their first items.
     """
-    clusters = _Clusters(len(items))
-    _join_duplicates(items, clusters)
-    _join_overlaps(items, clusters)
-    home: dict[int, Hashable] = {}
-    for i, item in enumerate(items):
-        root = clusters.find(i)
-        if item.place is not None and root not in home:
-            place = item.place
-            home[root] = (place.slide_id, place.x_l0 // tile_px, place.y_l0 // tile_px)
-    return [home.get(clusters.find(i), ("alone", clusters.find(i))) for i in range(len(items))]
+    copies = np.concatenate([same_pixels(items), near_duplicates(items.looks)])
+    if kind == Split.CLUSTER:
+        clusters = _joined(_nobody(items), np.concatenate([copies, overlaps(items)]))
+        return _joined(_homes(items, clusters, tile_px), _with_first(clusters))
+    names = {Split.SLIDE: items.slide_ids, Split.CASE: items.cases, Split.RANDOM: _nobody(items)}
+    return _joined(_tiles(items, tile_px) if kind == Split.PLACE else names[Split(kind)], copies)
 
 
-def split(items: Iterable[Item], *, seed: int, tile_px: int = TILE_PX) -> dict[int, str]:
+def split(items: Items, kind: str, *, seed: int, tile_px: int = TILE_PX) -> NDArray[np.int8]:
     """Put every patch on a side: whole groups, classes in proportion, the same for the same seed.
 
     Args:
-        items: the patches; their order does not matter.
+        items: the patches, in order.
+        kind: one of ``choices.Split``.
         seed: of the shuffle.
         tile_px: side of the tiles that stay together, level-0 pixels.
 
     Returns:
-        Side by patch id; 80 % training, 10 % validation, 10 % test as nearly as whole groups allow.
+        Position in ``SIDES`` of each item, int8 (N,); 80 % training, 10 % validation, 10 % test as nearly as whole
+        groups allow.
     """
-    ordered = sorted(items, key=lambda item: (item.sha256, item.patch_id))
-    members: dict[Hashable, list[Item]] = defaultdict(list)
-    for item, group in zip(ordered, groups_of(ordered, tile_px=tile_px), strict=True):
-        members[group].append(item)
-    groups = list(members.values())
-    random.Random(seed).shuffle(groups)  # noqa: S311
-    groups.sort(key=len, reverse=True)
-    return _deal(groups, Counter(item.class_id for item in ordered))
+    groups = groups_of(items, kind, tile_px=tile_px)
+    tables = _tables(groups, items.class_ids)
+    order = list(range(len(tables)))
+    random.Random(seed).shuffle(order)  # noqa: S311
+    order.sort(key=lambda group: sum(tables[group].values()), reverse=True)
+    side_of_group = _deal(tables, order)
+    return side_of_group[groups]
 
 
-def _deal(groups: Sequence[Sequence[Item]], totals: Counter[int]) -> dict[int, str]:
+def refused(items: Items, sides: NDArray[np.int8], *, band_px: float) -> NDArray[np.bool_]:
+    """Tell which patches to leave out so that no box comes nearer than ``band_px`` to one of another side.
+
+    Of two that come too near, the one for training goes before the one for validation, and that before the test's.
+
+    Returns:
+        Mask (N,).
+    """
+    pairs = _across(overlaps(items, band_px=band_px), sides)
+    goes = np.where(sides[pairs[:, 0]] < sides[pairs[:, 1]], pairs[:, 0], pairs[:, 1])
+    mask = np.zeros(len(items), dtype=np.bool_)
+    mask[goes] = True
+    return mask
+
+
+def leaks(items: Items, sides: NDArray[np.int8], kind: str) -> dict[str, Pairs]:
+    """Find what lies on two sides.
+
+    Args:
+        items: the patches, in order.
+        sides: positions in ``SIDES``.
+        kind: the split; it says whether slides and cases may lie on several sides.
+
+    Returns:
+        Pairs of positions by kind of leak: ``duplicates``, ``near_duplicates``, ``overlaps``, ``slides``, ``cases``;
+        kinds without a leak are left out.
+    """
+    names = {"slides": items.slide_ids} if kind == Split.SLIDE else {}
+    names |= {"slides": items.slide_ids, "cases": items.cases} if kind == Split.CASE else {}
+    found = {
+        "duplicates": same_pixels(items),
+        "near_duplicates": near_duplicates(items.looks),
+        "overlaps": overlaps(items),
+        **{what: _with_first(numbers)[numbers != NONE] for what, numbers in names.items()},
+    }
+    across = {what: _across(pairs, sides) for what, pairs in found.items()}
+    return {what: pairs for what, pairs in across.items() if len(pairs)}
+
+
+def _across(pairs: Pairs, sides: NDArray[np.int8]) -> Pairs:
+    return np.asarray(pairs[sides[pairs[:, 0]] != sides[pairs[:, 1]]])
+
+
+def _runs(names: Numbers) -> Iterator[Numbers]:
+    """Give the positions of each name in turn."""
+    order = np.argsort(names, kind="stable")
+    cuts = np.flatnonzero(np.diff(names[order])) + 1
+    return (part for part in np.split(order, cuts) if len(part))
+
+
+def _nobody(items: Items) -> Numbers:
+    return np.full(len(items), NONE, dtype=np.int64)
+
+
+def _tiles(items: Items, tile_px: int) -> Numbers:
+    """Number the tile of each placed item."""
+    places = np.column_stack([items.slide_ids, items.x_l0 // tile_px, items.y_l0 // tile_px])
+    _, numbers = np.unique(places, axis=0, return_inverse=True)
+    return np.where(items.slide_ids == NONE, NONE, numbers.reshape(-1))
+
+
+def _homes(items: Items, clusters: Numbers, tile_px: int) -> Numbers:
+    """Give each item the tile of its cluster's first placed item."""
+    tiles = _tiles(items, tile_px)
+    placed = np.flatnonzero(tiles != NONE)
+    owners, first = np.unique(clusters[placed], return_index=True)
+    home = np.full(int(clusters.max(initial=NONE)) + 1, NONE, dtype=np.int64)
+    home[owners] = tiles[placed[first]]
+    return home[clusters]
+
+
+def _with_first(names: Numbers) -> Pairs:
+    """Pair every item with the first of its name."""
+    _, first, kind = np.unique(names, return_index=True, return_inverse=True)
+    return np.column_stack([first[kind], np.arange(len(names))])
+
+
+def _joined(names: Numbers, pairs: Pairs) -> Numbers:
+    """Number the groups of items that share a name (not ``NONE``) or are paired, in order of their first items."""
+    named = np.flatnonzero(names != NONE)
+    same = _with_first(names[named])
+    edges = np.concatenate([named[same], pairs])
+    graph = coo_array((np.ones(len(edges), dtype=np.int8), (edges[:, 0], edges[:, 1])), shape=(len(names), len(names)))
+    found = connected_components(graph, directed=False)[1].astype(np.int64)
+    _, first, numbers = np.unique(found, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), dtype=np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return rank[numbers]
+
+
+def _tables(groups: Numbers, class_ids: Numbers) -> list[dict[int, int]]:
+    """Count the classes of each group."""
+    tables: list[dict[int, int]] = [{} for _ in range(int(groups.max(initial=NONE)) + 1)]
+    rows, counts = np.unique(np.column_stack([groups, class_ids]), axis=0, return_counts=True)
+    for (group, class_id), count in zip(rows.tolist(), counts.tolist(), strict=True):
+        tables[group][class_id] = count
+    return tables
+
+
+def _deal(tables: list[dict[int, int]], order: Iterable[int]) -> NDArray[np.int8]:
     """Give each group, the largest first, to the side that lacks its classes most."""
-    have: dict[str, Counter[int]] = {side: Counter() for side in FRACTIONS}
-    sides: dict[int, str] = {}
-    for group in groups:
-        classes = Counter(item.class_id for item in group)
-
-        def lack(side: str, classes: Counter[int] = classes) -> float:
-            share = FRACTIONS[side]
-            return sum(n * (1 - (have[side][c] + n / 2) / (share * totals[c])) for c, n in classes.items())
-
-        side = max(FRACTIONS, key=lack)
-        have[side] += classes
-        sides.update((item.patch_id, side) for item in group)
+    totals: Counter[int] = Counter()
+    for table in tables:
+        totals.update(table)
+    have = [dict.fromkeys(totals, 0) for _ in SIDES]
+    wanted = [{c: FRACTIONS[side] * n for c, n in totals.items()} for side in SIDES]
+    sides = np.zeros(len(tables), dtype=np.int8)
+    for group in order:
+        table = tables[group]
+        lacks = [
+            sum(n * (1 - (had[c] + n / 2) / wish[c]) for c, n in table.items())
+            for had, wish in zip(have, wanted, strict=True)
+        ]
+        side = lacks.index(max(lacks))
+        sides[group] = side
+        for c, n in table.items():
+            have[side][c] += n
     return sides

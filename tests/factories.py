@@ -128,6 +128,7 @@ class DatasetVersionFactory(factory.django.DjangoModelFactory[models.DatasetVers
 
     study = factory.SubFactory(StudyFactory)
     number = factory.Sequence(lambda n: n + 1)
+    name = factory.Sequence(lambda n: f"Frozen {n}")
     content_hash = factory.Sequence(lambda n: digest(f"data set {n}"))
     created_by = factory.SubFactory(UserFactory)
 

@@ -1,7 +1,7 @@
 """Writes: one keyword-only function per thing that can happen."""
 
 from labeling.services.access import access_record
-from labeling.services.datasets import TooFewError, dataset_freeze
+from labeling.services.datasets import FreezeChoices, LeakError, TooFewError, dataset_check_leaks, dataset_freeze
 from labeling.services.imports import (
     ImportReport,
     LabelledPatch,
@@ -19,13 +19,16 @@ from labeling.services.uploads import upload_append, upload_create, upload_remov
 
 __all__ = [
     "ClassSpec",
+    "FreezeChoices",
     "ImportReport",
     "LabelledPatch",
+    "LeakError",
     "Said",
     "TooFewError",
     "UnknownClassError",
     "Words",
     "access_record",
+    "dataset_check_leaks",
     "dataset_freeze",
     "label_add",
     "member_add",

@@ -1,22 +1,34 @@
 """Data-set versions: labels frozen with their split, so that a model can be traced to what it learned from."""
 
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
+import numpy as np
 from django.db import transaction
 from django.db.models import Max
+from numpy.typing import NDArray
 
-from config.errors import DomainError
-from labeling import selectors
-from labeling.choices import Side
-from labeling.models import DatasetItem, DatasetVersion, LabelClass, Patch, Slide, Study, User
-from labeling.splits import FRACTIONS, TILE_PX, Item, Place, split
+from config.errors import ConflictError, DomainError
+from labeling import dataset_columns
+from labeling.choices import Split, Verdict
+from labeling.models import DatasetItem, DatasetVersion, LabelClass, Study, User
+from labeling.splits import FRACTIONS, GUARD_PX, NONE, SIDES, TILE_PX, Items, leaks, refused, split
 
 LEAST_OF_A_KIND = 10
 TILES_PX = (TILE_PX, 500, 250, 1)
+GUARDED_TILES_PX = (TILE_PX, 500, 250)
+_BATCH = 5000
+_LEAKS = {
+    "duplicates": "the same pixels",
+    "near_duplicates": "nearly the same pixels",
+    "overlaps": "overlapping places",
+    "slides": "the same slide",
+    "cases": "the same case",
+}
 
 
 class TooFewError(DomainError):
@@ -26,17 +38,48 @@ class TooFewError(DomainError):
     status = 409
 
 
+class LeakError(DomainError):
+    """Something lies on two sides, so that a test would flatter the model."""
+
+    code = "dataset_leaks"
+    status = 409
+
+
 @dataclass(frozen=True)
-class Verdicts:
-    """One class per patch, and how many patches were left out because their readers are equally divided."""
+class FreezeChoices:
+    """How labels are frozen.
 
-    class_by_patch: dict[int, int] = field(default_factory=dict)
-    ties: int = 0
+    Args:
+        name: of the version, unique in the study; empty: "Data set" and its number.
+        reader_id: where readers differ, this one's word counts; None, or where this one said nothing: the majority's.
+        split: what stays together, one of ``choices.Split``.
+        guard_px: for ``place``: patches of two sides are at least this far apart, level-0 pixels.
+    """
+
+    name: str = ""
+    reader_id: int | None = None
+    split: str = Split.CLUSTER
+    guard_px: int = GUARD_PX
 
 
-@transaction.atomic
+@dataclass(frozen=True)
+class _Frozen:
+    """What will be stored: kept items in order, position in ``SIDES`` of each, and how it came about."""
+
+    items: Items
+    sides: NDArray[np.int8]
+    tile_px: int | None
+    refused: int = 0
+
+
 def dataset_freeze(
-    *, study: Study, user: User, seed: int, sources: Collection[str] = (), slides: Collection[int] = ()
+    *,
+    study: Study,
+    user: User,
+    seed: int = 0,
+    sources: Collection[str] = (),
+    slides: Collection[int] = (),
+    choices: FreezeChoices = FreezeChoices(),
 ) -> DatasetVersion:
     """Freeze the labels of a study, split into training, validation and test.
 
@@ -46,92 +89,116 @@ def dataset_freeze(
         seed: of the split.
         sources: take patches that came in these ways only; empty: all.
         slides: take patches of these slides only; empty: all.
+        choices: name, whose word counts, what stays together.
 
     Returns:
         The version with its items; one of exactly this content that exists already is taken again.
 
     Raises:
         TooFewError: fewer than ten cells that are counted or that are not, or too few separate places to split.
+        ConflictError: ``dataset_name_taken``.
+        DomainError: ``dataset_reader_unknown``, or ``dataset_not_random``: patches of slides cannot be split at random.
+        LeakError: the split would leak.
     """
-    Study.objects.select_for_update().get(pk=study.pk)
-    verdicts = _verdicts(study, sources, slides)
-    classes = {c.pk: c for c in study.classes.all()}
-    items = _items(study, verdicts)
+    with transaction.atomic():
+        classes = {c.pk: c for c in study.classes.all()}
+        votes = dataset_columns.standing_votes(study, sources, slides)
+        _check_reader(votes, choices.reader_id)
+        found = dataset_columns.verdicts(votes, reader_id=choices.reader_id)
+        items = dataset_columns.columns(study, found.patch_ids, found.class_ids)
+        _check_random(items, choices.split)
+        frozen = _freeze(items, classes, seed, choices)
+        _check_leaks(frozen.items, frozen.sides, choices.split)
+        rule = _rule(choices, frozen) | {
+            "sources": sorted(sources),
+            "slides": sorted(slides),
+            "left_out_ties": found.ties,
+            "classes": [{"id": c.pk, "name": c.name, "counted": c.counted} for c in classes.values()],
+            "readers": _readers(votes, frozen),
+        }
+        version = DatasetVersion(study=study, name=choices.name, seed=seed, rule=rule, created_by=user)
+        return _store(version, frozen, classes)
+
+
+def dataset_check_leaks(dataset: DatasetVersion) -> None:
+    """Refuse a version in which something lies on two sides: the same or nearly the same pixels, or overlapping places.
+
+    Where the split is by slide or case, these must not straddle it either.
+
+    Raises:
+        LeakError: with counts and some patches of each kind in ``extra``.
+    """
+    items, names = dataset_columns.frozen_columns(dataset)
+    sides = np.searchsorted(sorted(SIDES), names).astype(np.int8)
+    _check_leaks(items, sides, dataset.rule.get("split", Split.CLUSTER))
+
+
+def _check_leaks(items: Items, sides: NDArray[np.int8], kind: str) -> None:
+    found = leaks(items, sides, kind)
+    if not found:
+        return
+    words = ", ".join(f"{_LEAKS[what]} ({len(pairs)} times)" for what, pairs in found.items())
+    raise LeakError(
+        f"This data set has on two sides: {words}. A test on it would flatter the model. Freeze the labels anew.",
+        extra={
+            what: {"count": len(pairs), "patches": items.patch_ids[pairs[:5]].tolist()} for what, pairs in found.items()
+        },
+    )
+
+
+def _check_reader(votes: NDArray[Any], reader_id: int | None) -> None:
+    if reader_id is not None and not (votes["reader"] == reader_id).any():
+        raise DomainError(
+            "This reader has labelled none of these patches. Choose another reader, or the majority.",
+            code="dataset_reader_unknown",
+        )
+
+
+def _check_random(items: Items, kind: str) -> None:
+    placed = int((items.slide_ids != NONE).sum())
+    if kind == Split.RANDOM and placed:
+        raise DomainError(
+            f"{placed:,} of these patches lie on slides; split at random, neighbours would leak. "
+            "Choose imported patches only, or split by place, slide or case.",
+            code="dataset_not_random",
+            extra={"placed": placed},
+        )
+
+
+def _freeze(items: Items, classes: Mapping[int, LabelClass], seed: int, choices: FreezeChoices) -> _Frozen:
+    """Split by the largest tiles that still leave both kinds of cells on every side."""
     _check_enough(items, classes)
-    sides, tile_px = _sides(items, classes, seed)
-    digest = _content_hash(items, classes, sides)
-    same = DatasetVersion.objects.filter(study=study, content_hash=digest, seed=seed).first()
-    if same is not None:
-        return same
-    rule = {
-        "sources": sorted(sources),
-        "slides": sorted(slides),
-        "label": "newest of each reader, majority of readers",
-        "left_out_ties": verdicts.ties,
-        "fractions": {str(side): share for side, share in FRACTIONS.items()},
-        "tile_px": tile_px,
-    }
-    return _store(study, user, seed, digest, rule, items, sides)
+    tiles = {Split.CLUSTER: TILES_PX, Split.PLACE: GUARDED_TILES_PX}.get(Split(choices.split), (TILE_PX,))
+    for tile_px in tiles:
+        sides = split(items, choices.split, seed=seed, tile_px=tile_px)
+        keep = np.ones(len(items), dtype=np.bool_)
+        if choices.split == Split.PLACE:
+            keep = ~refused(items, sides, band_px=choices.guard_px)
+        kept, kept_sides = items.take(keep), sides[keep]
+        if _fills(kept, kept_sides, classes):
+            return _Frozen(kept, kept_sides, tile_px if len(tiles) > 1 else None, refused=int((~keep).sum()))
+    raise TooFewError(_TOO_FEW_GROUPS[Split(choices.split)])
 
 
-def _store(
-    study: Study, user: User, seed: int, digest: str, rule: dict[str, Any], items: list[Item], sides: dict[int, str]
-) -> DatasetVersion:
-    last = DatasetVersion.objects.filter(study=study).aggregate(last=Max("number"))["last"] or 0
-    dataset = DatasetVersion.objects.create(
-        study=study, number=last + 1, content_hash=digest, seed=seed, rule=rule, created_by=user
-    )
-    DatasetItem.objects.bulk_create(
-        (
-            DatasetItem(dataset=dataset, patch_id=i.patch_id, label_class_id=i.class_id, side=sides[i.patch_id])
-            for i in items
-        ),
-        batch_size=5000,
-    )
-    return dataset
+_TOO_FEW_GROUPS = {
+    Split.CLUSTER: "The labelled cells lie too near each other to set some aside for validation and test. "
+    "Label cells in more places, or on more slides.",
+    Split.PLACE: "The labelled cells lie too near each other to set some aside for validation and test with this guard "
+    "band. Label cells in more places, or choose a narrower band.",
+    Split.SLIDE: "There are too few slides with both kinds of cells to fill three sides. "
+    "Label cells on more slides, or split by place.",
+    Split.CASE: "There are too few cases with both kinds of cells to fill three sides. "
+    "Label slides of more cases, or split by slide or place.",
+    Split.RANDOM: "Too many of the patches are copies of each other to fill three sides. Import more patches.",
+}
 
 
-def _verdicts(study: Study, sources: Collection[str], slides: Collection[int]) -> Verdicts:
-    labels = selectors.standing_labels().filter(patch__study=study)
-    if sources:
-        labels = labels.filter(patch__source__in=sources)
-    if slides:
-        labels = labels.filter(patch__slide__in=slides)
-    votes: dict[int, Counter[int]] = defaultdict(Counter)
-    for patch_id, class_id in labels.order_by("patch_id", "pk").values_list("patch_id", "label_class_id"):
-        votes[patch_id][class_id or 0] += 1
-    agreed = {patch_id: winner for patch_id, poll in votes.items() if (winner := _majority(poll)) is not None}
-    return Verdicts(agreed, ties=len(votes) - len(agreed))
+def _is_counted(items: Items, classes: Mapping[int, LabelClass]) -> NDArray[np.bool_]:
+    return np.isin(items.class_ids, [pk for pk, c in classes.items() if c.counted])
 
 
-def _majority(poll: Counter[int]) -> int | None:
-    """Give the class most readers chose, or None where two are level."""
-    (first, most), *rest = poll.most_common(2)
-    return None if rest and rest[0][1] == most else first
-
-
-def _items(study: Study, verdicts: Verdicts) -> list[Item]:
-    boxes = {s.pk: study.patch_px * _scale(s) for s in Slide.objects.filter(study=study).select_related("study")}
-    rows = Patch.objects.filter(study=study).values_list("pk", "sha256", "slide_id", "x_l0", "y_l0")
-    items = []
-    for pk, sha256, slide_id, x_l0, y_l0 in rows:
-        if pk in verdicts.class_by_patch:
-            place = None if slide_id is None else Place(slide_id, x_l0 or 0, y_l0 or 0, boxes[slide_id])
-            items.append(Item(pk, sha256, verdicts.class_by_patch[pk], place))
-    return sorted(items, key=lambda item: (item.sha256, item.patch_id))
-
-
-def _scale(slide: Slide) -> float:
-    return selectors.slide_scale(slide) if slide.mpp or slide.study.model_mpp is None else 1.0
-
-
-def _kinds(items: Iterable[Item], classes: Mapping[int, LabelClass]) -> Counter[bool]:
-    """Count cells that are counted (True) and that are not (False)."""
-    return Counter(classes[item.class_id].counted for item in items)
-
-
-def _check_enough(items: list[Item], classes: Mapping[int, LabelClass]) -> None:
-    kinds = _kinds(items, classes)
+def _check_enough(items: Items, classes: Mapping[int, LabelClass]) -> None:
+    kinds = Counter(_is_counted(items, classes).tolist())
     for counted in (True, False):
         names = " or ".join(c.name for c in classes.values() if c.counted is counted)
         if kinds[counted] < LEAST_OF_A_KIND:
@@ -142,19 +209,84 @@ def _check_enough(items: list[Item], classes: Mapping[int, LabelClass]) -> None:
             )
 
 
-def _sides(items: list[Item], classes: Mapping[int, LabelClass], seed: int) -> tuple[dict[int, str], int]:
-    """Split by the largest tiles that still leave both kinds of cells on every side."""
-    for tile_px in TILES_PX:
-        sides = split(items, seed=seed, tile_px=tile_px)
-        by_side = {side: _kinds((i for i in items if sides[i.patch_id] == side), classes) for side in Side.values}
-        if all(kinds[True] and kinds[False] for kinds in by_side.values()):
-            return sides, tile_px
-    raise TooFewError(
-        "The labelled cells lie too near each other to set some aside for validation and test. "
-        "Label cells in more places, or on more slides."
+def _fills(items: Items, sides: NDArray[np.int8], classes: Mapping[int, LabelClass]) -> bool:
+    """Tell whether every side has both kinds of cells."""
+    counted = _is_counted(items, classes)
+    return all((counted & (sides == n)).any() and (~counted & (sides == n)).any() for n in range(len(SIDES)))
+
+
+def _rule(choices: FreezeChoices, frozen: _Frozen) -> dict[str, Any]:
+    return {
+        "label": Verdict.MAJORITY if choices.reader_id is None else Verdict.READER,
+        "reader": choices.reader_id,
+        "split": choices.split,
+        "guard_px": choices.guard_px if choices.split == Split.PLACE else None,
+        "tile_px": frozen.tile_px,
+        "fractions": {str(side): share for side, share in FRACTIONS.items()},
+        "refused_overlaps": frozen.refused,
+    }
+
+
+def _readers(votes: NDArray[Any], frozen: _Frozen) -> list[dict[str, Any]]:
+    """Count, per reader, the patches read on each side, and those whose class became another."""
+    order = np.argsort(frozen.items.patch_ids)
+    patch_ids = frozen.items.patch_ids[order]
+    votes = votes[np.isin(votes["patch"], patch_ids)]
+    at = order[np.searchsorted(patch_ids, votes["patch"])]
+    outvoted = frozen.items.class_ids[at] != votes["class"]
+    found = []
+    for reader_id in np.unique(votes["reader"]).tolist():
+        own = votes["reader"] == reader_id
+        by_side = np.bincount(frozen.sides[at[own]], minlength=len(SIDES)).tolist()
+        found.append(
+            {"id": reader_id, "outvoted": int(outvoted[own].sum())} | dict(zip(map(str, SIDES), by_side, strict=True))
+        )
+    return found
+
+
+def content_hash(items: Items, sides: NDArray[np.int8], class_names: Mapping[int, str]) -> str:
+    """Hash what a version holds: SHA-256 over the sorted lines ``patch-sha256 class side``."""
+    lines = sorted(
+        f"{sha256.decode()} {class_names[class_id]} {SIDES[side]}\n"
+        for sha256, class_id, side in zip(items.sha256, items.class_ids.tolist(), sides.tolist(), strict=True)
     )
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(line.encode())
+    return digest.hexdigest()
 
 
-def _content_hash(items: list[Item], classes: Mapping[int, LabelClass], sides: dict[int, str]) -> str:
-    lines = sorted(f"{item.sha256} {classes[item.class_id].name} {sides[item.patch_id]}\n" for item in items)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+def _store(version: DatasetVersion, frozen: _Frozen, classes: Mapping[int, LabelClass]) -> DatasetVersion:
+    """Number, name and store the version, unless one of this content is there."""
+    version.content_hash = content_hash(frozen.items, frozen.sides, {pk: c.name for pk, c in classes.items()})
+    Study.objects.select_for_update().get(pk=version.study_id)
+    rows = DatasetVersion.objects.filter(study=version.study)
+    same = rows.filter(content_hash=version.content_hash, seed=version.seed, rule__split=version.rule["split"]).first()
+    if same is not None:
+        return same
+    version.number = (rows.aggregate(last=Max("number"))["last"] or 0) + 1
+    version.name = version.name.strip() or _free_name(rows.values_list("name", flat=True), version.number)
+    if rows.filter(name=version.name).exists():
+        raise ConflictError(
+            "A data set of this name exists, with other content. Choose another name.", code="dataset_name_taken"
+        )
+    version.save(force_insert=True)
+    _store_items(version, frozen)
+    return version
+
+
+def _free_name(taken: Collection[str], number: int) -> str:
+    names, base = set(taken), f"Data set {number}"
+    return next(name for n in range(1, len(names) + 2) if (name := base if n == 1 else f"{base} ({n})") not in names)
+
+
+def _store_items(version: DatasetVersion, frozen: _Frozen) -> None:
+    rows = _item_rows(version, frozen)
+    while batch := list(islice(rows, _BATCH)):
+        DatasetItem.objects.bulk_create(batch)
+
+
+def _item_rows(version: DatasetVersion, frozen: _Frozen) -> Iterator[DatasetItem]:
+    columns = (frozen.items.patch_ids.tolist(), frozen.items.class_ids.tolist(), frozen.sides.tolist())
+    for patch_id, class_id, side in zip(*columns, strict=True):
+        yield DatasetItem(dataset=version, patch_id=patch_id, label_class_id=class_id, side=SIDES[side])

@@ -1,14 +1,27 @@
 """Frozen data sets: whose label counts, what is left out, what the hash covers."""
 
+import hashlib
+import io
 import uuid
 
 import pytest
+from django.db import InternalError, transaction
 from django.db.models import ProtectedError
+from PIL import Image
 
-from labeling.choices import Side, Source
+from config.errors import ConflictError, DomainError
+from labeling.choices import Side, Source, Split
 from labeling.models import DatasetItem, DatasetVersion, Label
-from labeling.services import TooFewError, dataset_freeze, label_add
-from tests.factories import LabelFactory, PatchFactory, SlideFactory
+from labeling.services import FreezeChoices, LeakError, TooFewError, dataset_check_leaks, dataset_freeze, label_add
+from tests.factories import (
+    DatasetItemFactory,
+    DatasetVersionFactory,
+    LabelFactory,
+    PatchFactory,
+    SlideFactory,
+    UserFactory,
+    png_of,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -128,6 +141,214 @@ def test_nothing_frozen_can_be_deleted(people):
         with pytest.raises(ProtectedError):
             row.delete()
     assert DatasetItem.objects.count() == 40
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda dataset: DatasetVersion.objects.filter(pk=dataset.pk).update(name="Another"),
+        lambda dataset: DatasetVersion.objects.filter(pk=dataset.pk).update(content_hash="0" * 64),
+        lambda dataset: DatasetVersion.objects.filter(pk=dataset.pk)._raw_delete("default"),
+        lambda dataset: dataset.items.update(side=Side.TRAIN),
+        lambda dataset: dataset.items.first().delete(),
+    ],
+)
+def test_the_database_refuses_to_change_what_is_frozen(change, people):
+    fill(people.study)
+    dataset = freeze(people)
+    before = list(dataset.items.order_by("pk").values())
+    with pytest.raises(InternalError, match="Cannot update or delete"), transaction.atomic():
+        change(dataset)
+    assert list(dataset.items.order_by("pk").values()) == before
+    assert DatasetVersion.objects.values().get() == {
+        name: value for name, value in vars(dataset).items() if not name.startswith("_")
+    }
+
+
+def on_slides(study, per_slide=6, slides=12, **fields):
+    """Cells of both classes on every slide, far apart."""
+    made = [SlideFactory.create(study=study, **fields) for _ in range(slides)]
+    for slide in made:
+        for n in range(per_slide):
+            label(study, ("Positive", "Negative")[n % 2], slide=slide, x_l0=100 + 200 * n, y_l0=100)
+    return made
+
+
+def sides_by(dataset, path):
+    found: dict[object, set[str]] = {}
+    for key, side in dataset.items.values_list(path, "side"):
+        found.setdefault(key, set()).add(side)
+    return found
+
+
+def test_slides_stay_whole(people):
+    on_slides(people.study)
+    dataset = freeze(people, choices=FreezeChoices(split=Split.SLIDE))
+    sides = sides_by(dataset, "patch__slide")
+    assert len(sides) == 12
+    assert all(len(there) == 1 for there in sides.values())
+    assert (dataset.rule["split"], dataset.rule["tile_px"], dataset.rule["guard_px"]) == ("slide", None, None)
+    dataset_check_leaks(dataset)
+
+
+def test_cases_stay_whole_and_a_slide_without_one_is_its_own(people):
+    slides = on_slides(people.study)
+    for slide, case in zip(slides, "AABBCCDDEE", strict=False):
+        slide.case_code = case
+        slide.save()
+    dataset = freeze(people, choices=FreezeChoices(split=Split.CASE))
+    sides = sides_by(dataset, "patch__slide__case_code")
+    assert all(len(there) == 1 for case, there in sides.items() if case)
+    assert len(sides_by(dataset, "patch__slide")) == 12
+    dataset_check_leaks(dataset)
+
+
+def test_too_few_slides_are_refused_in_words(people):
+    on_slides(people.study, per_slide=20, slides=2)
+    for kind, words in ((Split.SLIDE, "too few slides"), (Split.CASE, "too few cases")):
+        with pytest.raises(TooFewError, match=words):
+            freeze(people, choices=FreezeChoices(split=kind))
+
+
+def test_a_guard_band_leaves_out_and_counts_what_straddles_it(people):
+    slide = SlideFactory.create(study=people.study)
+    for n in range(600):
+        x, y = 100 + 130 * (n % 30), 100 + 130 * (n // 30)
+        label(people.study, ("Positive", "Negative")[n % 2], slide=slide, x_l0=x, y_l0=y)
+    none = freeze(people, choices=FreezeChoices(split=Split.PLACE, guard_px=0))
+    assert (none.rule["refused_overlaps"], none.items.count()) == (0, 600)
+    guarded = freeze(people, choices=FreezeChoices(split=Split.PLACE, guard_px=80))
+    left_out = guarded.rule["refused_overlaps"]
+    assert left_out > 10
+    assert guarded.items.count() == 600 - left_out
+    places = [(side, x, y) for side, x, y in guarded.items.values_list("side", "patch__x_l0", "patch__y_l0")]
+    for side, x, y in places:
+        near = {s for s, a, b in places if abs(a - x) < 150 and abs(b - y) < 150}
+        assert near == {side}
+    dataset_check_leaks(guarded)
+
+
+def test_random_is_for_imported_patches_only(people):
+    on_slides(people.study)
+    fill(people.study)
+    with pytest.raises(DomainError, match="72 of these patches lie on slides") as refusal:
+        freeze(people, choices=FreezeChoices(split=Split.RANDOM))
+    assert refusal.value.code == "dataset_not_random"
+    dataset = freeze(people, sources=[Source.IMPORT], choices=FreezeChoices(split=Split.RANDOM))
+    assert dataset.items.count() == 40
+
+
+def test_a_named_reader_settles_what_readers_differ_on(people):
+    labels = fill(people.study)
+    positive, negative = people.study.classes.order_by("key")
+    expert = UserFactory.create()
+    settled, silent = labels[0].patch, labels[1].patch
+    for patch in (settled, silent):
+        LabelFactory.create_batch(2, patch=patch, label_class=positive)
+    LabelFactory.create(patch=settled, reader=expert, label_class=negative)
+    LabelFactory.create(patch=silent, label_class=negative)
+    assert freeze(people).items.get(patch=settled).label_class == positive
+    dataset = freeze(people, choices=FreezeChoices(reader_id=expert.pk))
+    assert dataset.items.get(patch=settled).label_class == negative
+    assert dataset.items.get(patch=silent).label_class == positive
+    assert (dataset.rule["label"], dataset.rule["reader"]) == ("reader", expert.pk)
+    [theirs] = [row for row in dataset.rule["readers"] if row["id"] == expert.pk]
+    assert (theirs["train"] + theirs["validation"] + theirs["test"], theirs["outvoted"]) == (1, 0)
+    [first] = [row for row in dataset.rule["readers"] if row["id"] == labels[0].reader_id]
+    assert first["outvoted"] == 1
+
+
+def test_a_named_reader_settles_a_tie(people):
+    labels = fill(people.study)
+    expert = LabelFactory.create(patch=labels[0].patch, label_class=people.study.classes.get(name="Negative")).reader
+    assert freeze(people).rule["left_out_ties"] == 1
+    dataset = freeze(people, choices=FreezeChoices(reader_id=expert.pk))
+    assert (dataset.rule["left_out_ties"], dataset.items.count()) == (0, 40)
+
+
+def test_a_reader_who_read_nothing_is_refused(people):
+    fill(people.study)
+    with pytest.raises(DomainError) as refusal:
+        freeze(people, choices=FreezeChoices(reader_id=people.admin.pk))
+    assert refusal.value.code == "dataset_reader_unknown"
+
+
+def test_names_are_given_kept_and_unique(people):
+    fill(people.study)
+    assert freeze(people).name == "Data set 1"
+    named = freeze(people, seed=8, choices=FreezeChoices(name=" Spring "))
+    assert named.name == "Spring"
+    with pytest.raises(ConflictError) as refusal:
+        freeze(people, seed=9, choices=FreezeChoices(name="Spring"))
+    assert refusal.value.code == "dataset_name_taken"
+    assert freeze(people, seed=8, choices=FreezeChoices(name="Summer")) == named
+    freeze(people, seed=10, choices=FreezeChoices(name="Data set 4"))
+    assert freeze(people, seed=11).name == "Data set 4 (2)"
+
+
+def test_later_labels_never_change_a_version(people):
+    labels = fill(people.study)
+    dataset = freeze(people)
+    before = list(dataset.items.order_by("pk").values())
+    label_add(user=labels[0].reader, patch=labels[0].patch, class_id=None, client_key=uuid.uuid4())
+    fill(people.study, 3)
+    assert list(dataset.items.order_by("pk").values()) == before
+
+
+def plant(people, *patches, split=Split.CLUSTER):
+    """A version whose first patch is learned from and whose others are tests."""
+    dataset = DatasetVersionFactory.create(study=people.study, rule={"split": split})
+    for n, patch in enumerate(patches):
+        DatasetItemFactory.create(dataset=dataset, patch=patch, side=Side.TEST if n else Side.TRAIN)
+    return dataset
+
+
+def again(patch):
+    """The same pixels once more, written anew with one pixel changed."""
+    with Image.open(io.BytesIO(patch.png)) as image:
+        image.putpixel((3, 3), (1, 2, 3))
+        out = io.BytesIO()
+        image.save(out, "PNG")
+    return {"png": out.getvalue(), "sha256": hashlib.sha256(out.getvalue()).hexdigest()}
+
+
+def test_a_planted_leak_is_refused(people):
+    slide, other = (SlideFactory.create(study=people.study, case_code="A") for _ in range(2))
+    same = png_of(5)
+    twice = [PatchFactory.create(study=people.study, slide=s, x_l0=100, y_l0=100, png=same) for s in (slide, other)]
+    near = PatchFactory.create(study=people.study)
+    nearly = PatchFactory.create(study=people.study, **again(near))
+    beside = PatchFactory.create(study=people.study, slide=slide, x_l0=160, y_l0=120)
+    far = PatchFactory.create(study=people.study, slide=slide, x_l0=900, y_l0=100)
+    planted = {
+        "duplicates": plant(people, *twice),
+        "near_duplicates": plant(people, near, nearly),
+        "overlaps": plant(people, twice[0], beside),
+        "slides": plant(people, beside, far, split=Split.SLIDE),
+        "cases": plant(people, far, twice[1], split=Split.CASE),
+    }
+    for what, dataset in planted.items():
+        with pytest.raises(LeakError) as refusal:
+            dataset_check_leaks(dataset)
+        assert refusal.value.code == "dataset_leaks"
+        assert what in refusal.value.extra
+        patches = list(dataset.items.values_list("patch", flat=True))
+        assert sorted(refusal.value.extra[what]["patches"][0]) == sorted(patches)
+    dataset_check_leaks(plant(people, beside, far, nearly))
+
+
+def test_a_freeze_puts_near_duplicates_on_one_side(people):
+    labels = fill(people.study, 30)
+    for first in labels:
+        copy = PatchFactory.create(study=people.study, **again(first.patch))
+        LabelFactory.create(patch=copy, label_class=first.label_class)
+    dataset = freeze(people)
+    by_name = sides_by(dataset, "patch")
+    ids = sorted(by_name)
+    assert len(ids) == 120
+    for first, copy in zip(ids[:60], ids[60:], strict=True):
+        assert by_name[first] == by_name[copy]
+    dataset_check_leaks(dataset)
 
 
 def test_freezing_takes_few_queries(people, django_assert_max_num_queries):

@@ -1,0 +1,140 @@
+"""Reads a study's labels and patches as columns, so that a million of them fit in little memory."""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from django.db.models import QuerySet
+from numpy.typing import NDArray
+
+from labeling import selectors
+from labeling.looks import looks_of_pngs
+from labeling.models import DatasetVersion, Patch, Slide, Study
+from labeling.splits import NONE, Items, Numbers
+
+CHUNK = 2000
+_LABELS = np.dtype([("patch", "i8"), ("class", "i8"), ("reader", "i8")])
+_PATCHES = np.dtype([("patch", "i8"), ("sha256", "S64"), ("slide", "i8"), ("x", "i8"), ("y", "i8")])
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """One class per patch.
+
+    Args:
+        patch_ids: int64 (N,), ascending.
+        class_ids: int64 (N,).
+        ties: patches left out because their readers are equally divided.
+    """
+
+    patch_ids: Numbers
+    class_ids: Numbers
+    ties: int
+
+
+def standing_votes(study: Study, sources: Collection[str], slides: Collection[int]) -> NDArray[Any]:
+    """Read the standing labels: a structured array of ``patch``, ``class``, ``reader``, ordered by patch."""
+    labels = selectors.standing_labels().filter(patch__study=study)
+    if sources:
+        labels = labels.filter(patch__source__in=sources)
+    if slides:
+        labels = labels.filter(patch__slide__in=slides)
+    rows = labels.order_by("patch_id", "pk").values_list("patch_id", "label_class_id", "reader_id")
+    return np.fromiter(rows.iterator(chunk_size=CHUNK), dtype=_LABELS)
+
+
+def verdicts(votes: NDArray[Any], *, reader_id: int | None) -> Verdicts:
+    """Give each patch the class most readers chose; where a named reader spoke, that reader's.
+
+    Args:
+        votes: see ``standing_votes``.
+        reader_id: the named reader; None where only the majority counts.
+    """
+    polls, counts = np.unique(np.column_stack([votes["patch"], votes["class"]]), axis=0, return_counts=True)
+    order = np.lexsort((-counts, polls[:, 0]))
+    polls, counts = polls[order], counts[order]
+    patch_ids, first = np.unique(polls[:, 0], return_index=True)
+    second = np.minimum(first + 1, max(len(polls) - 1, 0))
+    level = (second > first) & (polls[second, 0] == patch_ids) & (counts[second] == counts[first])
+    class_ids = polls[first, 1]
+    if reader_id is not None:
+        own = votes[votes["reader"] == reader_id]
+        at = np.searchsorted(patch_ids, own["patch"])
+        class_ids[at], level[at] = own["class"], False
+    return Verdicts(patch_ids[~level], class_ids[~level], int(level.sum()))
+
+
+def columns(study: Study, patch_ids: Numbers, class_ids: Numbers) -> Items:
+    """Read the patches of a study that have a class, in order.
+
+    Args:
+        study: whose patches.
+        patch_ids: int64 (N,), ascending.
+        class_ids: int64 (N,).
+    """
+    rows = Patch.objects.filter(study=study).order_by("pk").values_list("pk", "sha256", "slide_id", "x_l0", "y_l0")
+    filled = (tuple(NONE if value is None else value for value in row) for row in rows.iterator(chunk_size=CHUNK))
+    table = np.fromiter(filled, dtype=_PATCHES)
+    table = table[np.isin(table["patch"], patch_ids)]
+    boxes, cases = _slides(study)
+    return Items(
+        patch_ids=table["patch"],
+        sha256=table["sha256"],
+        class_ids=class_ids[np.searchsorted(patch_ids, table["patch"])],
+        slide_ids=table["slide"],
+        cases=_looked_up(table["slide"], cases, np.int64),
+        x_l0=table["x"],
+        y_l0=table["y"],
+        box_px=_looked_up(table["slide"], boxes, np.float64),
+        looks=looks_of_pngs(_pngs(table["patch"]), len(table)),
+    ).in_order()
+
+
+def frozen_columns(dataset: DatasetVersion) -> tuple[Items, NDArray[np.str_]]:
+    """Read the patches of a data-set version, in order, and the name of each one's side."""
+    rows = dataset.items.order_by("patch_id").values_list("patch_id", "label_class_id", "side")
+    frozen = np.fromiter(
+        in_chunks(rows, "patch_id"), dtype=np.dtype([("patch", "i8"), ("class", "i8"), ("side", "U10")])
+    )
+    items = columns(dataset.study, frozen["patch"], frozen["class"])
+    return items, frozen["side"][np.searchsorted(frozen["patch"], items.patch_ids)]
+
+
+def in_chunks(rows: QuerySet[Any, tuple[Any, ...]], key: str) -> Iterator[tuple[Any, ...]]:
+    """Read rows of values, ordered by their first, a unique ``key``, without holding them anywhere as a whole.
+
+    A server's cursor outside a transaction would first copy all rows, pixels and all, to the server's disk.
+    """
+    last = NONE
+    while part := list(rows.filter(**{f"{key}__gt": last})[:CHUNK]):
+        yield from part
+        last = part[-1][0]
+
+
+def _slides(study: Study) -> tuple[dict[int, float], dict[int, int]]:
+    """Map each slide to the side of its patches' boxes and to the number of its case; without a code, its own."""
+    boxes, cases = {}, {}
+    codes: dict[str, int] = {}
+    for slide in Slide.objects.filter(study=study).select_related("study").order_by("number"):
+        boxes[slide.pk] = study.patch_px * _scale(slide)
+        cases[slide.pk] = codes.setdefault(slide.case_code, slide.pk) if slide.case_code else slide.pk
+    return boxes, cases
+
+
+def _scale(slide: Slide) -> float:
+    return selectors.slide_scale(slide) if slide.mpp or slide.study.model_mpp is None else 1.0
+
+
+def _looked_up(keys: Numbers, values: dict[int, Any], dtype: Any) -> NDArray[Any]:
+    """Map slide ids to values; ``NONE`` where there is no slide."""
+    known, at = np.unique(keys, return_inverse=True)
+    return np.array([values.get(int(key), NONE) for key in known], dtype=dtype)[at]
+
+
+def _pngs(patch_ids: Numbers) -> Iterable[bytes]:
+    """Read the PNGs of ascending patch ids."""
+    for start in range(0, len(patch_ids), CHUNK):
+        part = patch_ids[start : start + CHUNK].tolist()
+        for png in Patch.objects.filter(pk__in=part).order_by("pk").values_list("png", flat=True):
+            yield bytes(png)
