@@ -141,6 +141,8 @@ SPECTACULAR_SETTINGS = {
         "Shape": "labeling.choices.Shape",
         "RunState": "detection.choices.RunState",
         "ModelStatus": "detection.choices.ModelStatus",
+        "Verdict": "detection.choices.Verdict",
+        "PromotionKind": "detection.choices.PromotionKind",
     },
 }
 
@@ -159,6 +161,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 UPLOAD_LIMIT_BYTES = env.int("TILSCOPE_UPLOAD_LIMIT_BYTES", default=64 * 1024**3)
+MODEL_LIMIT_BYTES = env.int("TILSCOPE_MODEL_LIMIT_BYTES", default=512 * 1024**2)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024**2
 CODE_VERSION = env.str("TILSCOPE_CODE_VERSION", default="0.1.0")
 
@@ -171,6 +174,9 @@ CELERY_TASK_ROUTES = {
     "labeling.tasks.ingest_slide": {"queue": "slides"},
     "detection.tasks.detect": {"queue": "detection"},
     "detection.tasks.train": {"queue": "training"},
+    # Seconds of work that somebody waits for: not behind a training of hours, but between two slices of a detection.
+    "detection.tasks.compare": {"queue": "detection"},
+    "detection.tasks.import_model": {"queue": "detection"},
 }
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

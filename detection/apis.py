@@ -1,27 +1,24 @@
-"""The API of training, models and detection: one class per address."""
+"""The API of training and detection: one class per address."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from django.http import FileResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from detection import exports, selectors, services
-from detection.models import DetectionRun, ModelVersion, TrainingRun
+from detection.models import DetectionRun, TrainingRun
 from detection.serializers import (
     DetectionQuerySerializer,
     DetectionRunSerializer,
     DetectionStartSerializer,
-    ModelSerializer,
-    PromoteSerializer,
     ThresholdSerializer,
     TrainingRunSerializer,
     TrainingStartSerializer,
+    checked,
 )
 from labeling.apis.base import AnyAccept, ListApi
 from labeling.choices import Role
@@ -30,12 +27,6 @@ from labeling.permissions import MEMBER, Api, member, person
 from labeling.selectors import slide_located, study_located
 
 BYTES = (200, "application/octet-stream")
-
-
-def _checked(serializer: type[serializers.Serializer[Any]], values: Any) -> dict[str, Any]:
-    checked = serializer(data=values)
-    checked.is_valid(raise_exception=True)
-    return dict(checked.validated_data)
 
 
 class TrainingRunsApi(ListApi):
@@ -57,7 +48,7 @@ class TrainingRunsApi(ListApi):
         responses={201: TrainingRunSerializer, 200: TrainingRunSerializer},
     )
     def post(self, request: Request, study_id: int) -> Response:
-        wanted = _checked(TrainingStartSerializer, request.data)
+        wanted = checked(TrainingStartSerializer, request.data)
         key = wanted.pop("client_key")
         run, created = services.training_start(
             study=self.found, user=person(request), client_key=key, wish=services.TrainingWish(**wanted)
@@ -92,41 +83,6 @@ class TrainingCancelApi(Api):
         return _training_answer(run_id)
 
 
-class ModelsApi(ListApi):
-    queryset = ModelVersion.objects.none()
-    access = {"GET": MEMBER}
-    locate = study_located
-    found: Study
-
-    @extend_schema(operation_id="model_list", responses=ModelSerializer(many=True))
-    def get(self, request: Request, study_id: int) -> Response:
-        found = self.paginate_queryset(selectors.models().filter(study=self.found)) or []
-        rows = [selectors.model_words(model) for model in found]
-        return self.get_paginated_response(ModelSerializer(rows, many=True).data)
-
-
-class ModelApi(Api):
-    access = {"GET": MEMBER}
-    locate = selectors.model_at
-    found: ModelVersion
-
-    @extend_schema(operation_id="model_detail", responses=ModelSerializer)
-    def get(self, request: Request, model_id: int) -> Response:
-        return Response(ModelSerializer(selectors.model_words(self.found)).data)
-
-
-class ModelPromoteApi(Api):
-    access = {"POST": member(Role.ADMIN)}
-    locate = selectors.model_at
-    found: ModelVersion
-
-    @extend_schema(operation_id="model_promote", request=PromoteSerializer, responses=ModelSerializer)
-    def post(self, request: Request, model_id: int) -> Response:
-        wanted = _checked(PromoteSerializer, request.data)
-        services.model_promote(model=self.found, user=person(request), reason=wanted["reason"])
-        return Response(ModelSerializer(selectors.model_words(selectors.model_at(model_id))).data)
-
-
 class DetectionRunsApi(ListApi):
     queryset = DetectionRun.objects.none()
     access = {"GET": MEMBER}
@@ -139,7 +95,7 @@ class DetectionRunsApi(ListApi):
         responses=DetectionRunSerializer(many=True),
     )
     def get(self, request: Request, study_id: int) -> Response:
-        wanted = _checked(DetectionQuerySerializer, request.query_params)
+        wanted = checked(DetectionQuerySerializer, request.query_params)
         found = self.paginate_queryset(selectors.detection_runs_of(self.found, **wanted)) or []
         rows = [selectors.detection_run_words(run) for run in found]
         return self.get_paginated_response(DetectionRunSerializer(rows, many=True).data)
@@ -161,7 +117,7 @@ class DetectionStartApi(Api):
         responses={201: DetectionRunSerializer, 200: DetectionRunSerializer},
     )
     def post(self, request: Request, slide_id: int) -> Response:
-        wanted = _checked(DetectionStartSerializer, request.data)
+        wanted = checked(DetectionStartSerializer, request.data)
         key = wanted.pop("client_key")
         run, created = services.detection_start(
             slide=self.found, user=person(request), client_key=key, wish=services.DetectionWish(**wanted)
@@ -180,7 +136,7 @@ class DetectionRunApi(Api):
 
     @extend_schema(operation_id="detection_run_update", request=ThresholdSerializer, responses=DetectionRunSerializer)
     def patch(self, request: Request, run_id: int) -> Response:
-        wanted = _checked(ThresholdSerializer, request.data)
+        wanted = checked(ThresholdSerializer, request.data)
         services.detection_set_threshold(run=self.found, threshold=wanted["threshold"])
         return _detection_answer(run_id)
 

@@ -36,6 +36,21 @@ class ModelStatus(models.TextChoices):
     RETIRED = "retired", "Retired"
 
 
+class Verdict(models.TextChoices):
+    """What a comparison says of a candidate against the current model."""
+
+    BETTER = "better", "Better"
+    WORSE = "worse", "Worse"
+    NOT_TOLD_APART = "not_told_apart", "Not to be told apart"
+
+
+class PromotionKind(models.TextChoices):
+    """How a model came to count."""
+
+    PROMOTION = "promotion", "Promotion"
+    ROLL_BACK = "roll_back", "Roll back"
+
+
 class Preset(models.TextChoices):
     """Training recipes that people choose from; the recipes themselves are in ``nn.config``."""
 

@@ -12,7 +12,7 @@ from django.db import connection
 
 from detection import selectors
 from detection.choices import OPEN_STATES, RunState
-from detection.models import DetectionRun, ModelVersion, TrainingRun
+from detection.models import ModelVersion, Run
 from labeling.cli import find_study
 from labeling.models import Study
 
@@ -47,7 +47,7 @@ def model_named(study: Study, name: str) -> ModelVersion:
     return model
 
 
-def progress_line(run: TrainingRun | DetectionRun) -> str:
+def progress_line(run: Run) -> str:
     """Say in one line how far a run is."""
     progress = selectors.run_progress(run)
     parts = [f"{run._meta.verbose_name} {run.number}", run.get_state_display().lower(), progress["message"]]
@@ -61,7 +61,7 @@ def progress_line(run: TrainingRun | DetectionRun) -> str:
 class _Watch:
     """Says how far a run is: at once when its state or step changes, its numbers every few seconds."""
 
-    def __init__(self, run: TrainingRun | DetectionRun, say: Say) -> None:
+    def __init__(self, run: Run, say: Say) -> None:
         self.run, self.say = run, say
         self.step, self.done, self.said_at = ("", ""), -1, 0.0
 
@@ -75,14 +75,14 @@ class _Watch:
         return self.run.state in OPEN_STATES
 
 
-def wait_for(run: TrainingRun | DetectionRun, say: Say) -> None:
+def wait_for(run: Run, say: Say) -> None:
     """Wait until a run has ended, saying what changes; the row is brought up to date."""
     watch = _Watch(run, say)
     while watch.look():
         time.sleep(POLL_S)
 
 
-def work_here(work: Callable[[], object], run: TrainingRun | DetectionRun, say: Say) -> None:
+def work_here(work: Callable[[], object], run: Run, say: Say) -> None:
     """Do a worker's work in this process and wait for the run's end; a worker that is up may take part."""
     failure: list[BaseException] = []
 
@@ -106,7 +106,7 @@ def work_here(work: Callable[[], object], run: TrainingRun | DetectionRun, say: 
         time.sleep(POLL_S)
 
 
-def check_ended_well(run: TrainingRun | DetectionRun) -> None:
+def check_ended_well(run: Run) -> None:
     """Turn a run that did not end well into the command's failure, in words and with an exit code."""
     if run.state == RunState.DONE:
         return

@@ -16,7 +16,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from detection.choices import OPEN_STATES, BlockState, RunState
-from detection.models import DetectionBlock, DetectionRun, TrainingRun
+from detection.models import DetectionBlock, DetectionRun, ModelComparison, ModelImport, TrainingRun
 
 logger = logging.getLogger(__name__)
 
@@ -143,8 +143,23 @@ class Heartbeat:
 
 def waiting_trainings() -> list[int]:
     """List the trainings that no worker has, after giving up on those that stopped three times."""
-    fail_spent(TrainingRun.objects.all(), error_code="worker_died", message="", finished_at=Now())
-    return list(TrainingRun.objects.filter(unheld()).order_by("pk").values_list("pk", flat=True))
+    return _waiting(TrainingRun)
+
+
+def waiting_comparisons() -> list[int]:
+    """List the comparisons of models that no worker has, after giving up on those that stopped three times."""
+    return _waiting(ModelComparison)
+
+
+def waiting_imports() -> list[int]:
+    """List the imports of models that no worker has, after giving up on those that stopped three times."""
+    return _waiting(ModelImport)
+
+
+def _waiting(model: type[models.Model]) -> list[int]:
+    rows = model._default_manager.all()
+    fail_spent(rows, error_code="worker_died", message="", finished_at=Now())
+    return list(rows.filter(unheld()).order_by("pk").values_list("pk", flat=True))
 
 
 def waiting_detections() -> list[int]:

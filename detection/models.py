@@ -3,11 +3,12 @@
 import uuid
 
 import pghistory
+import pgtrigger
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from detection.choices import BlockState, ModelStatus, RunState
+from detection.choices import BlockState, ModelStatus, PromotionKind, RunState, Verdict
 from labeling.models import SHA256, DatasetVersion, Slide, Study, User
 
 
@@ -77,14 +78,17 @@ class Trial(models.Model):
 
 @pghistory.track(fields=["status", "threshold", "reason"], model_name="ModelVersionEvent")
 class ModelVersion(models.Model):
-    """A trained counter in the registry; its checkpoint lies in the media store under its hash."""
+    """A counter in the registry, trained here or imported; its checkpoint lies in the media store under its hash."""
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="models")
     number = models.PositiveIntegerField()
-    trial = models.OneToOneField(Trial, on_delete=models.PROTECT, related_name="model")
+    trial = models.OneToOneField(Trial, null=True, blank=True, on_delete=models.PROTECT, related_name="model")
+    imported_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    file_name = models.CharField(max_length=255, blank=True, help_text="of the file that was imported")
+    dataset_hash = models.CharField(max_length=200, blank=True, help_text="what an imported model says it learned from")
     sha256 = models.CharField(max_length=64, validators=[SHA256])
     size_bytes = models.BigIntegerField()
-    metrics = models.JSONField()
+    metrics = models.JSONField(null=True, blank=True, help_text="empty: nobody here has judged an imported model")
     threshold = models.FloatField()
     status = models.CharField(max_length=10, choices=ModelStatus.choices, default=ModelStatus.CANDIDATE)
     promoted_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
@@ -101,10 +105,106 @@ class ModelVersion(models.Model):
             ),
             models.CheckConstraint(condition=Q(status__in=ModelStatus.values), name="model_status_known"),
             models.CheckConstraint(condition=Q(threshold__gte=0, threshold__lte=1), name="model_threshold_inside"),
+            models.CheckConstraint(
+                condition=Q(trial__isnull=False, metrics__isnull=False, imported_by__isnull=True)
+                | Q(trial__isnull=True, imported_by__isnull=False),
+                name="model_trained_or_imported",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.study} model {self.number}"
+
+
+class ModelComparison(Run):
+    """A candidate against the model that counts, on the same frozen test patches; computed by a worker, once."""
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="comparisons")
+    candidate = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="comparisons")
+    current = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
+    dataset = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="+")
+    verdict = models.CharField(max_length=20, choices=Verdict.choices, blank=True)
+    left_out = models.PositiveIntegerField(
+        null=True, blank=True, help_text="test patches that the current model had seen"
+    )
+    result = models.JSONField(null=True, blank=True, help_text="empty where no patch was left")
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["study", "number"], name="comparison_number_once"),
+            models.UniqueConstraint(
+                fields=["candidate", "current"],
+                condition=Q(state__in=[RunState.QUEUED, RunState.RUNNING, RunState.DONE]),
+                name="comparison_pair_once",
+            ),
+            models.CheckConstraint(condition=Q(state__in=RunState.values), name="comparison_state_known"),
+            models.CheckConstraint(condition=Q(verdict__in=["", *Verdict.values]), name="comparison_verdict_known"),
+            models.CheckConstraint(
+                condition=~Q(state=RunState.DONE) | (~Q(verdict="") & Q(left_out__isnull=False)),
+                name="comparison_result_whole",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.study} comparison {self.number}"
+
+
+class ModelImport(Run):
+    """A model file from elsewhere that a worker inspects; what passes becomes a candidate."""
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="model_imports")
+    file_key = models.UUIDField(default=uuid.uuid4, unique=True, help_text="names the file until it was inspected")
+    file_name = models.CharField(max_length=255, blank=True)
+    size_bytes = models.BigIntegerField()
+    model = models.OneToOneField(
+        ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="import_run"
+    )
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["study", "number"], name="import_number_once"),
+            models.UniqueConstraint(fields=["created_by", "client_key"], name="import_key_once"),
+            models.CheckConstraint(condition=Q(state__in=RunState.values), name="import_state_known"),
+            models.CheckConstraint(
+                condition=~Q(state=RunState.DONE) | Q(model__isnull=False), name="import_done_has_model"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.study} model import {self.number}"
+
+
+class Promotion(models.Model):
+    """One change of the model that counts: who, when, why and on what evidence; rows are only ever added."""
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="promotions")
+    model = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="promotions")
+    previous = models.ForeignKey(ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=10, choices=PromotionKind.choices, default=PromotionKind.PROMOTION)
+    comparison = models.ForeignKey(
+        ModelComparison, null=True, blank=True, on_delete=models.PROTECT, related_name="promotions"
+    )
+    verdict = models.CharField(max_length=20, choices=Verdict.choices, blank=True)
+    reason = models.TextField(blank=True, max_length=2000)
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-id"]
+        triggers = [pgtrigger.Protect(name="only_added", operation=pgtrigger.Update | pgtrigger.Delete)]
+        constraints = [
+            models.CheckConstraint(condition=Q(kind__in=PromotionKind.values), name="promotion_kind_known"),
+            models.CheckConstraint(condition=Q(verdict__in=["", *Verdict.values]), name="promotion_verdict_known"),
+            models.CheckConstraint(
+                condition=Q(kind=PromotionKind.ROLL_BACK)
+                | Q(previous__isnull=True)
+                | Q(verdict=Verdict.BETTER)
+                | ~Q(reason=""),
+                name="promotion_has_reason",
+            ),
+        ]
 
 
 @pghistory.track(fields=["threshold"], model_name="DetectionRunEvent")

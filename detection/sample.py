@@ -10,6 +10,7 @@ from config.errors import DomainError
 from detection import services
 from detection.choices import COUNTED_STATES, OPEN_STATES, RunState
 from detection.models import DetectionRun, ModelVersion, TrainingRun
+from detection.registry.services import model_promote
 from labeling import media
 from labeling import services as labeling
 from labeling.choices import OPEN_SLIDE_STATES, Role, SlideState, Source
@@ -134,7 +135,7 @@ def _model(study: Study, user: User, say: Say) -> ModelVersion:
         _wait_for_run(run, "training", say)
         model = ModelVersion.objects.get(trial__run=run)
     if model.promoted_at is None:
-        services.model_promote(model=model, user=user, reason="The sample's first model.")
+        model_promote(model=model, user=user, reason="The sample's first model.")
     return model
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from config.errors import NotFoundError
 from detection.choices import BlockState, ModelStatus, RunState
 from detection.models import DetectionBlock, DetectionRun, ModelVersion, Run, TrainingRun, Trial
-from labeling.models import DatasetItem, Study
+from labeling.models import DatasetItem, DatasetVersion, Study
 from labeling.selectors import ABSENT
 
 Row = TypeVar("Row", bound=Model)
@@ -68,12 +68,25 @@ def training_runs() -> QuerySet[TrainingRun]:
 
 def models() -> QuerySet[ModelVersion]:
     """Model versions with all that their description needs."""
-    return ModelVersion.objects.select_related("trial", "promoted_by")
+    return ModelVersion.objects.select_related("trial", "promoted_by", "imported_by")
 
 
 def current_model(study_id: int) -> ModelVersion | None:
     """The model that counts in a study, if one was promoted."""
     return models().filter(study_id=study_id, status=ModelStatus.CURRENT).first()
+
+
+def dataset_of(model: ModelVersion) -> DatasetVersion | None:
+    """The frozen labels a model was made from; None where an imported model's are not known in its study."""
+    if model.trial is not None:
+        return model.trial.run.dataset
+    same = DatasetVersion.objects.filter(study=model.study_id, content_hash=model.dataset_hash)
+    return same.order_by("number").first() if model.dataset_hash else None
+
+
+def dataset_hash_of(model: ModelVersion) -> str:
+    """The content hash of the labels a model was made from, as far as it is known."""
+    return model.trial.run.dataset.content_hash if model.trial is not None else model.dataset_hash
 
 
 def detection_runs() -> QuerySet[DetectionRun]:
@@ -143,7 +156,8 @@ def run_progress(run: Run) -> Progress:
     return {"done": run.done, "total": run.total, "message": run.message, "eta_s": _eta_s(run, timezone.now())}
 
 
-def _run(run: Run) -> dict[str, Any]:
+def run_words(run: Run) -> dict[str, Any]:
+    """Describe what all kinds of run share."""
     error: RunErrorWords | None = {"code": run.error_code, "message": run.error} if run.error else None
     return {
         "id": run.pk,
@@ -165,7 +179,7 @@ def training_run_words(run: TrainingRun, counts: SideCounts) -> dict[str, Any]:
     trial = trials[-1] if trials else None
     model = getattr(trial, "model", None)
     dataset = {"id": run.dataset.pk, "number": run.dataset.number, "content_hash": run.dataset.content_hash}
-    return _run(run) | {
+    return run_words(run) | {
         "study": run.study_id,
         "preset": run.preset,
         "config": run.config,
@@ -189,7 +203,9 @@ def model_words(model: ModelVersion) -> dict[str, Any]:
         "size_bytes": model.size_bytes,
         "threshold": model.threshold,
         "metrics": model.metrics,
-        "training_run": model.trial.run_id,
+        "training_run": model.trial.run_id if model.trial else None,
+        "imported_by": model.imported_by.name if model.imported_by else None,
+        "file_name": model.file_name,
         "created_at": model.created_at,
         "promoted_at": model.promoted_at,
         "promoted_by": model.promoted_by.name if model.promoted_by else None,
@@ -214,7 +230,7 @@ def detection_run_words(run: DetectionRun) -> dict[str, Any]:
     """Describe a detection run; the row comes from ``detection_runs``."""
     area = area_mm2(run)
     density = run.count / area if run.count is not None and area else None
-    return _run(run) | {
+    return run_words(run) | {
         "study": run.study_id,
         "slide": run.slide_id,
         "slide_code": run.slide.code,

@@ -22,6 +22,17 @@ class FiniteField(serializers.FloatField):
         return value
 
 
+def checked(serializer: type[serializers.Serializer[Any]], values: Any) -> dict[str, Any]:
+    """Check what came in.
+
+    Raises:
+        ValidationError: in words, by field.
+    """
+    found = serializer(data=values)
+    found.is_valid(raise_exception=True)
+    return dict(found.validated_data)
+
+
 class ClientKeySerializer(serializers.Serializer[Any]):
     """A write that a retry may repeat."""
 
@@ -143,7 +154,7 @@ class TrainingStartSerializer(ClientKeySerializer):
 
 
 class ModelSerializer(serializers.Serializer[Any]):
-    """A trained counter."""
+    """A counter, trained here or imported."""
 
     id = serializers.IntegerField()
     number = serializers.IntegerField()
@@ -152,18 +163,14 @@ class ModelSerializer(serializers.Serializer[Any]):
     sha256 = serializers.CharField()
     size_bytes = serializers.IntegerField()
     threshold = serializers.FloatField()
-    metrics = MetricsSerializer()
-    training_run = serializers.IntegerField()
+    metrics = MetricsSerializer(allow_null=True, help_text="empty: nobody here has judged an imported model")
+    training_run = serializers.IntegerField(allow_null=True, help_text="empty: imported")
+    imported_by = serializers.CharField(allow_null=True)
+    file_name = serializers.CharField(help_text="of an imported file")
     created_at = serializers.DateTimeField()
     promoted_at = serializers.DateTimeField(allow_null=True)
     promoted_by = serializers.CharField(allow_null=True)
     reason = serializers.CharField()
-
-
-class PromoteSerializer(serializers.Serializer[Any]):
-    """Why this model counts from now on."""
-
-    reason = serializers.CharField(required=False, allow_blank=True, max_length=2000, default="")
 
 
 class ModelRefSerializer(serializers.Serializer[Any]):

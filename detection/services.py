@@ -12,8 +12,16 @@ from django.utils import timezone
 from config.bells import ring
 from config.errors import ConflictError, DomainError, NotFoundError
 from detection import exports, selectors, tasks
-from detection.choices import OPEN_STATES, ModelStatus, RunState
-from detection.models import DetectionBlock, DetectionRun, ModelVersion, TrainingRun, Trial
+from detection.choices import OPEN_STATES, RunState
+from detection.models import (
+    DetectionBlock,
+    DetectionRun,
+    ModelComparison,
+    ModelImport,
+    ModelVersion,
+    TrainingRun,
+    Trial,
+)
 from detection.nn.blocks import DetectionParams, plan_blocks
 from detection.nn.config import PRESETS, TrainingConfig
 from labeling import services as labeling
@@ -21,7 +29,7 @@ from labeling.choices import SlideState
 from labeling.models import Slide, Study, User
 from labeling.selectors import slide_scale
 
-AnyRun = TypeVar("AnyRun", TrainingRun, DetectionRun)
+AnyRun = TypeVar("AnyRun", TrainingRun, DetectionRun, ModelComparison, ModelImport)
 
 BLOCK_PX = 1024
 """Seconds of work, so that progress moves and a killed worker costs little; the points do not depend on it."""
@@ -81,7 +89,7 @@ def training_start(*, study: Study, user: User, client_key: uuid.UUID, wish: Tra
     with transaction.atomic():
         Study.objects.select_for_update().get(pk=study.pk)
         asked = asdict(wish) | {"study": study.pk}
-        earlier = _earlier(TrainingRun, user, client_key, asked)
+        earlier = earlier_run(TrainingRun, user, client_key, asked)
         if earlier is not None:
             return earlier, False
         config = _recipe(wish)
@@ -94,7 +102,7 @@ def training_start(*, study: Study, user: User, client_key: uuid.UUID, wish: Tra
             preset=wish.preset,
             config=config.to_json(),
             seed=wish.seed,
-            **_new_run(TrainingRun, study, user, client_key, asked),
+            **new_run(TrainingRun, study, user, client_key, asked),
         )
         Trial.objects.create(run=run, parameters=config.to_json())
         ring(tasks.train, run.pk)
@@ -108,10 +116,10 @@ def _recipe(wish: TrainingWish) -> TrainingConfig:
     return preset if wish.epochs is None else preset.changed(epochs=wish.epochs, max_steps=0)
 
 
-def _new_run(
+def new_run(
     model: type[AnyRun], study: Study, user: User, client_key: uuid.UUID, asked: dict[str, Any]
 ) -> dict[str, Any]:
-    """Fields of a new row; the study's row is locked, so that its number is free."""
+    """Fields of a new row; the study's row must be locked, so that its number is free."""
     last = model._default_manager.filter(study=study).aggregate(last=Max("number"))["last"] or 0
     return {
         "number": last + 1,
@@ -123,7 +131,7 @@ def _new_run(
     }
 
 
-def _earlier(model: type[AnyRun], user: User, client_key: uuid.UUID, asked: dict[str, Any]) -> AnyRun | None:
+def earlier_run(model: type[AnyRun], user: User, client_key: uuid.UUID, asked: dict[str, Any]) -> AnyRun | None:
     """Find the run that this key made before.
 
     Raises:
@@ -163,30 +171,6 @@ def _cancel(model: type[AnyRun], pk: int) -> None:
         raise ConflictError("This run has ended and cannot be cancelled any more.", code="run_ended")
 
 
-def model_promote(*, model: ModelVersion, user: User, reason: str = "") -> None:
-    """Make a model the one that counts in its study; the one before is retired.
-
-    Args:
-        model: candidate or retired.
-        user: who decides.
-        reason: why, for the record.
-
-    Raises:
-        ConflictError: ``model_is_current``.
-    """
-    with transaction.atomic():
-        Study.objects.select_for_update().get(pk=model.study_id)
-        chosen = ModelVersion.objects.select_for_update().get(pk=model.pk)
-        if chosen.status == ModelStatus.CURRENT:
-            raise ConflictError("This model is the current one already.", code="model_is_current")
-        ModelVersion.objects.filter(study_id=model.study_id, status=ModelStatus.CURRENT).update(
-            status=ModelStatus.RETIRED
-        )
-        chosen.status, chosen.reason = ModelStatus.CURRENT, reason
-        chosen.promoted_by, chosen.promoted_at = user, timezone.now()
-        chosen.save(update_fields=["status", "reason", "promoted_by", "promoted_at"])
-
-
 def detection_start(
     *, slide: Slide, user: User, client_key: uuid.UUID, wish: DetectionWish
 ) -> tuple[DetectionRun, bool]:
@@ -209,7 +193,7 @@ def detection_start(
     with transaction.atomic():
         Study.objects.select_for_update().get(pk=slide.study_id)
         asked = asdict(wish) | {"slide": slide.pk}
-        earlier = _earlier(DetectionRun, user, client_key, asked)
+        earlier = earlier_run(DetectionRun, user, client_key, asked)
         if earlier is not None:
             return earlier, False
         if slide.state != SlideState.READY:
@@ -229,7 +213,7 @@ def detection_start(
             scale=slide_scale(slide),
             mpp=slide.mpp,
             threshold=model.threshold,
-            **_new_run(DetectionRun, slide.study, user, client_key, asked),
+            **new_run(DetectionRun, slide.study, user, client_key, asked),
         )
         _plan(run, slide, params)
         ring(tasks.detect, run.pk)

@@ -34,6 +34,22 @@ def detect(run_id: int) -> None:
 
 
 @shared_task
+def compare(comparison_id: int) -> None:
+    """Compare a candidate with the current model."""
+    from detection import runs
+
+    runs.compare(comparison_id)
+
+
+@shared_task
+def import_model(import_id: int) -> None:
+    """Inspect a model file from elsewhere."""
+    from detection import runs
+
+    runs.import_model(import_id)
+
+
+@shared_task
 def reconcile() -> None:
     """Ring again for runs that wait: no message is needed for a run to end."""
     from detection import leases
@@ -42,6 +58,10 @@ def reconcile() -> None:
         _ring(train, run_id)
     for run_id in leases.waiting_detections():
         _ring(detect, run_id)
+    for run_id in leases.waiting_comparisons():
+        _ring(compare, run_id)
+    for run_id in leases.waiting_imports():
+        _ring(import_model, run_id)
 
 
 def _ring(task: "Task[Any, Any]", run_id: int) -> None:

@@ -19,3 +19,9 @@ class DetectionError(DomainError):
     """Parameters or a region that no detection can use."""
 
     code = "detection_invalid"
+
+
+class ComparisonError(DomainError):
+    """Two models that cannot be compared."""
+
+    code = "comparison_invalid"

@@ -35,13 +35,19 @@ def scores(labels: NDArray[np.int64], probabilities: NDArray[np.float32], thresh
     truth = labels == 1
     tp, fp = int((called & truth).sum()), int((called & ~truth).sum())
     fn, tn = int((~called & truth).sum()), int((~called & ~truth).sum())
+    return scores_from_counts(tn=tn, fp=fp, fn=fn, tp=tp)
+
+
+def scores_from_counts(*, tn: int, fp: int, fn: int, tp: int) -> Scores:
+    """Score a confusion matrix."""
+    count = tn + fp + fn + tp
     return Scores(
-        accuracy=_ratio(tp + tn, len(labels)),
+        accuracy=_ratio(tp + tn, count),
         precision=_ratio(tp, tp + fp),
         recall=_ratio(tp, tp + fn),
         f1=_ratio(2 * tp, 2 * tp + fp + fn),
         confusion=((tn, fp), (fn, tp)),
-        count=len(labels),
+        count=count,
     )
 
 

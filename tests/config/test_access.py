@@ -9,7 +9,7 @@ import pytest
 from django.db import transaction
 
 from config.checks import _methods, api_views
-from detection.models import DetectionRun, ModelVersion, TrainingRun, Trial
+from detection.models import DetectionRun, ModelComparison, ModelImport, ModelVersion, TrainingRun, Trial
 from labeling.choices import Role
 from labeling.permissions import Rule
 from tests.factories import DatasetVersionFactory, LabelFactory, PatchFactory, UploadFactory, digest
@@ -58,7 +58,12 @@ def objects(people: People, field: Field) -> dict[str, Any]:
         scale=1.0,
         threshold=0.5,
     )
+    comparison = ModelComparison.objects.create(
+        **shared, candidate=model, current=model, dataset=training.dataset, state="done", verdict="better", left_out=0
+    )
     return {
+        "comparison_id": comparison.pk,
+        "import_id": ModelImport.objects.create(**shared, size_bytes=1).pk,
         "study_id": people.study.pk,
         "slide_id": field.slide.pk,
         "patch_id": patch.pk,

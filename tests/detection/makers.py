@@ -19,9 +19,17 @@ from detection.nn.checkpoint import CheckpointMeta, save_checkpoint
 from detection.nn.training import train
 from labeling import media
 from labeling.choices import Side
-from labeling.models import Slide, Study
+from labeling.models import DatasetVersion, Slide, Study
 from tests.detection.nn.toys import BROWN, GLASS, disc, tiny_config, toy_patches
-from tests.factories import DatasetVersionFactory, LabelFactory, PatchFactory, SlideFactory, UserFactory, digest
+from tests.factories import (
+    DatasetVersionFactory,
+    LabelFactory,
+    PatchFactory,
+    SlideFactory,
+    StudyFactory,
+    UserFactory,
+    digest,
+)
 
 SCORES = {"accuracy": 1.0, "precision": 1.0, "recall": 1.0, "f1": 1.0, "confusion": [[5, 0], [0, 5]], "count": 10}
 METRICS = {"validation": SCORES, "test": SCORES}
@@ -65,6 +73,48 @@ class ModelFactory(factory.django.DjangoModelFactory[models.ModelVersion]):
     threshold = 0.5
 
 
+class ImportedModelFactory(factory.django.DjangoModelFactory[models.ModelVersion]):
+    """A model from elsewhere; its file lies nowhere unless a test puts it there."""
+
+    class Meta:
+        model = models.ModelVersion
+
+    study = factory.SubFactory(StudyFactory)
+    imported_by = factory.SubFactory(UserFactory)
+    file_name = "counter.safetensors"
+    dataset_hash = digest("labels of another lab")
+    number = factory.Sequence(lambda n: n + 1)
+    sha256 = factory.Sequence(lambda n: digest(f"imported model {n}"))
+    size_bytes = 1000
+    threshold = 0.5
+
+
+class ComparisonFactory(factory.django.DjangoModelFactory[models.ModelComparison]):
+    """A comparison that waits; ``compared`` makes one that is done."""
+
+    class Meta:
+        model = models.ModelComparison
+
+    study = factory.SelfAttribute("candidate.study")
+    candidate = factory.SubFactory(ModelFactory)
+    current = factory.LazyAttribute(lambda o: model_of(o.study, status=ModelStatus.CURRENT))
+    dataset = factory.SelfAttribute("candidate.trial.run.dataset")
+    number = factory.Sequence(lambda n: n + 1)
+    code_version = "test"
+    created_by = factory.SubFactory(UserFactory)
+
+
+class ModelImportFactory(factory.django.DjangoModelFactory[models.ModelImport]):
+    class Meta:
+        model = models.ModelImport
+
+    study = factory.SubFactory(StudyFactory)
+    number = factory.Sequence(lambda n: n + 1)
+    size_bytes = 1000
+    code_version = "test"
+    created_by = factory.SubFactory(UserFactory)
+
+
 class DetectionRunFactory(factory.django.DjangoModelFactory[models.DetectionRun]):
     class Meta:
         model = models.DetectionRun
@@ -85,6 +135,31 @@ class DetectionRunFactory(factory.django.DjangoModelFactory[models.DetectionRun]
 def model_of(study: Study, **fields: Any) -> models.ModelVersion:
     """A model version of a study, without a file."""
     return ModelFactory.create(trial__run__dataset__study=study, **fields)
+
+
+def run_of(model: models.ModelVersion) -> models.TrainingRun:
+    """The training that a model comes from."""
+    assert model.trial is not None
+    return model.trial.run
+
+
+def labels_of(model: models.ModelVersion) -> DatasetVersion:
+    """The frozen labels that a model was made from."""
+    return run_of(model).dataset
+
+
+def learn_from(model: models.ModelVersion, dataset: DatasetVersion) -> None:
+    """Pretend that a model was made from these frozen labels."""
+    run = run_of(model)
+    run.dataset = dataset
+    run.save(update_fields=["dataset"])
+
+
+def compared(candidate: models.ModelVersion, current: models.ModelVersion, verdict: str) -> models.ModelComparison:
+    """A comparison that is done, with this verdict; on what patches, nobody asks."""
+    return ComparisonFactory.create(
+        candidate=candidate, current=current, state=RunState.DONE, verdict=verdict, left_out=0
+    )
 
 
 def finished_run(points: Sequence[tuple[float, float, float]], **fields: Any) -> models.DetectionRun:

@@ -6,10 +6,18 @@ import pytest
 from django.db import transaction
 
 from config.checks import api_views
-from detection.choices import RunState
-from detection.models import DetectionRun, TrainingRun
+from detection.choices import RunState, Verdict
+from detection.models import DetectionRun, ModelComparison, ModelImport, Promotion, TrainingRun
 from tests.detection.makers import DetectionRunFactory as QueuedRun
-from tests.detection.makers import TrainingRunFactory, add_toy_labels, current_model, finished_run, model_of
+from tests.detection.makers import (
+    ModelImportFactory,
+    TrainingRunFactory,
+    add_toy_labels,
+    compared,
+    current_model,
+    finished_run,
+    model_of,
+)
 from tests.factories import DatasetVersionFactory, SlideFactory
 
 pytestmark = pytest.mark.django_db
@@ -24,7 +32,18 @@ CASES = [
     ("POST", "training-runs/{training}/cancel", ADMIN),
     ("GET", "studies/{study}/models", EVERYBODY),
     ("GET", "models/{model}", EVERYBODY),
+    ("GET", "models/{model}/comparison", EVERYBODY),
+    ("POST", "models/{model}/comparison", ADMIN),
     ("POST", "models/{model}/promote", ADMIN),
+    ("GET", "models/{model}/card", EVERYBODY),
+    ("GET", "models/{model}/card.md", EVERYBODY),
+    ("GET", "models/{model}/checkpoint", EVERYBODY),
+    ("POST", "studies/{study}/models/import", ADMIN),
+    ("GET", "studies/{study}/models/roll-back", EVERYBODY),
+    ("POST", "studies/{study}/models/roll-back", ADMIN),
+    ("GET", "studies/{study}/promotions", EVERYBODY),
+    ("GET", "comparisons/{comparison}", EVERYBODY),
+    ("GET", "model-imports/{import}", EVERYBODY),
     ("GET", "studies/{study}/detection-runs", EVERYBODY),
     ("POST", "slides/{slide}/detection-runs", LAB),
     ("GET", "detection-runs/{detection}", EVERYBODY),
@@ -39,18 +58,26 @@ BODIES: dict[str, dict] = {
     "slides/{slide}/detection-runs": {},
     "detection-runs/{detection}": {"threshold": 0.7},
 }
+KINDS = ("study", "training", "model", "slide", "detection", "queued", "comparison", "import")
+FILES = {"studies/{study}/models/import"}
 
 
 @pytest.fixture
 def things(people, toy_checkpoint):
     study = people.study
     add_toy_labels(study, 40)
-    current_model(study, toy_checkpoint)
+    current = current_model(study, toy_checkpoint)
+    model = model_of(study, sha256=current.sha256)
+    Promotion.objects.create(
+        study=study, model=current, previous=model_of(study), created_by=people.admin, reason="it was"
+    )
     slide = SlideFactory.create(study=study)
     return {
         "study": study.pk,
         "training": TrainingRunFactory.create(dataset=DatasetVersionFactory.create(study=study)).pk,
-        "model": model_of(study).pk,
+        "model": model.pk,
+        "comparison": compared(model, current, Verdict.BETTER).pk,
+        "import": ModelImportFactory.create(study=study).pk,
         "slide": slide.pk,
         "detection": finished_run([(10, 10, 0.9)], slide=slide).pk,
         "queued": QueuedRun.create(slide=slide).pk,
@@ -58,6 +85,9 @@ def things(people, toy_checkpoint):
 
 
 def call(client, method, route, ids):
+    if route in FILES:
+        address = f"/api/{route.format(**ids)}?client_key={uuid.uuid4()}"
+        return client.post(address, b"a file", content_type="application/octet-stream")
     body = {"client_key": str(uuid.uuid4()), **BODIES.get(route, {})} if method != "GET" else None
     return getattr(client, method.lower())(f"/api/{route.format(**ids)}", body, format="json")
 
@@ -86,7 +116,7 @@ def test_a_foreign_thing_answers_like_an_absent_one(people, things, method, rout
 def test_a_malformed_id_is_nothing(people, route):
     client = people.client("site_admin")
     for bad in ("abc", "-1", "1.5", "1%00", "9" * 30):
-        ids = dict.fromkeys(("study", "training", "model", "slide", "detection", "queued"), bad)
+        ids = dict.fromkeys(KINDS, bad)
         assert client.get(f"/api/{route.format(**ids)}").status_code in (404, 405), bad
 
 
@@ -103,20 +133,24 @@ def test_the_table_is_whole():
     mine = {
         (method.upper(), route.removeprefix("api/"))
         for route, view in api_views()
-        if view.__module__ == "detection.apis"
+        if view.__module__ in ("detection.apis", "detection.registry.apis")
         for method in ("get", "post", "put", "patch", "delete")
         if hasattr(view, method)
     }
     spelt = {
         (method, route.format(study="<int:study_id>", slide="<int:slide_id>", model="<int:model_id>",
+                              comparison="<int:comparison_id>", **{"import": "<int:import_id>"},
                               **dict.fromkeys(("training", "detection", "queued"), "<int:run_id>")))
         for method, route, _ in CASES
     }  # fmt: skip
     assert spelt == mine
 
 
-def test_refusals_change_nothing(people, things):
-    before = (TrainingRun.objects.count(), DetectionRun.objects.count())
+def test_refusals_change_nothing(people, things, own_media):
+    def counts():
+        return [kind.objects.count() for kind in (TrainingRun, DetectionRun, ModelComparison, ModelImport, Promotion)]
+
+    before = counts()
     for who in ("nobody", "stranger", "pathologist"):
         for method, route, _ in CASES:
             if method != "GET":
@@ -124,4 +158,5 @@ def test_refusals_change_nothing(people, things):
     assert TrainingRun.objects.get(pk=things["training"]).state == RunState.QUEUED
     assert DetectionRun.objects.get(pk=things["queued"]).state == RunState.QUEUED
     assert DetectionRun.objects.get(pk=things["detection"]).threshold == 0.5
-    assert (TrainingRun.objects.count(), DetectionRun.objects.count()) == before
+    assert counts() == before
+    assert not list((own_media / "uploads").glob("*"))

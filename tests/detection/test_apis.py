@@ -12,6 +12,7 @@ from django.utils import timezone
 from detection import services
 from detection.choices import BlockState, ModelStatus, RunState
 from detection.models import DetectionBlock, DetectionRun, TrainingRun
+from detection.registry.services import model_promote
 from labeling.choices import Side, SlideState
 from labeling.models import AccessRecord
 from tests.detection.makers import (
@@ -280,32 +281,9 @@ def test_too_few_labels_are_a_conflict_in_words(people):
     assert (answer.status_code, answer.json()["code"]) == (409, "dataset_too_few")
 
 
-def test_promotion_makes_one_current_model_and_retires_the_one_before(people):
-    first, second = model_of(people.study), model_of(people.study)
-    client = people.client("admin")
-
-    def promote(model, **body):
-        return client.post(f"/api/models/{model.pk}/promote", body, format="json")
-
-    shown = promote(first, reason="the first").json()
-    assert (shown["status"], shown["reason"], shown["promoted_by"]) == ("current", "the first", people.admin.name)
-    assert promote(first).json()["code"] == "model_is_current"
-    assert promote(second).json()["status"] == "current"
-    listed = client.get(f"/api/studies/{people.study.pk}/models").json()["results"]
-    assert {row["id"]: row["status"] for row in listed} == {first.pk: "retired", second.pk: "current"}
-    assert promote(first, reason="the second was worse").json()["status"] == "current"
-
-
-def test_models_of_other_studies_stay_what_they_are(people):
-    other = ModelFactory.create(status=ModelStatus.CURRENT)
-    services.model_promote(model=model_of(people.study), user=people.admin)
-    other.refresh_from_db()
-    assert other.status == ModelStatus.CURRENT
-
-
 def test_who_promoted_and_who_turned_the_dial_is_in_the_audit_trail(people, slide):
     model, run = model_of(people.study), finished_run(POINTS, slide=slide)
-    services.model_promote(model=model, user=people.admin, reason="better recall")
+    model_promote(model=model, user=people.admin, reason="better recall")
     services.detection_set_threshold(run=run, threshold=0.7)
     changes = apps.get_model("detection.ModelVersionEvent").objects.filter(pgh_obj=model, pgh_label="update")
     assert list(changes.values_list("status", "reason")) == [("current", "better recall")]

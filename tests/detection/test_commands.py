@@ -16,9 +16,11 @@ from detection.models import DetectionRun, ModelVersion, TrainingRun
 from detection.nn.config import PRESETS
 from labeling import media
 from tests.detection.makers import (
+    ImportedModelFactory,
     add_toy_labels,
     current_model,
     disc_field,
+    labels_of,
     model_of,
     scattered,
     store_slide,
@@ -181,8 +183,18 @@ def test_evaluate_the_test_side_repeats_the_trainings_own_scores(study, tmp_path
     out = tmp_path / "out.json"
     run("evaluate", "--dataset-side", "test", "--study", study.name, "--model", model.number, "--json", out)
     found = json.loads(out.read_text())
+    assert model.metrics is not None
     assert found["scores"] == model.metrics["test"]
-    assert found["dataset_hash"] == model.trial.run.dataset.content_hash
+    assert found["dataset_hash"] == labels_of(model).content_hash
+
+
+def test_an_imported_model_is_not_judged_on_labels_nobody_here_knows(people, patches, tmp_path, toy_checkpoint):
+    ImportedModelFactory.create(study=people.study, number=9, sha256=media.store_copy(toy_checkpoint))
+    with pytest.raises(CommandError, match="its labels are not known here"):
+        run("evaluate", "--dataset-side", "test", "--study", people.study.name, "--model", 9)
+    out = tmp_path / "out.json"
+    run("evaluate", patches, "--study", people.study.name, "--model", 9, "--json", out)
+    assert json.loads(out.read_text())["dataset_hash"] == ModelVersion.objects.get(number=9).dataset_hash
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ def test_a_training_leaves_a_candidate_with_its_scores(study):
     model = trial.model
     assert (model.status, model.number, model.promoted_at) == (ModelStatus.CANDIDATE, 1, None)
     assert trial.metrics == model.metrics
+    assert model.metrics is not None
     assert set(model.metrics) == {"validation", "test"}
     assert model.metrics["test"]["count"] == run.dataset.items.filter(side=Side.TEST).count()
     assert [point["step"] for point in trial.curve] == sorted(point["step"] for point in trial.curve)

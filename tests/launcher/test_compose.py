@@ -217,5 +217,7 @@ def test_uploads_may_be_large_and_nothing_else(proxy):
     part = bytes(17 * 1024 * 1024)
     body, _ = ask(f"{proxy}/api/uploads/some-id", data=part, method="PATCH")
     assert f" {len(part)} " in body
+    body, _ = ask(f"{proxy}/api/studies/3/models/import", data=part, method="POST")
+    assert f" {len(part)} " in body
     with pytest.raises(urllib.error.HTTPError, match="413"):
         ask(f"{proxy}/api/studies", data=part, method="POST")

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from detection import cli
+from detection import cli, selectors
 from detection.models import ModelVersion
 from labeling.choices import Side
 from labeling.cli import add_map, in_words, read_map
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         result = {
             "study": study.name,
             "model": {"number": model.number, "sha256": model.sha256},
-            "dataset_hash": model.trial.run.dataset.content_hash,
+            "dataset_hash": selectors.dataset_hash_of(model),
             "code_version": settings.CODE_VERSION,
             "threshold": judgement.threshold,
             **source,
@@ -67,7 +67,9 @@ def _patches(study: Study, model: ModelVersion, options: dict[str, Any]) -> tupl
     from detection.runs import evaluation
 
     if options["dataset_side"]:
-        dataset = model.trial.run.dataset
+        dataset = selectors.dataset_of(model)
+        if dataset is None:
+            raise CommandError(f"Model {model.number} was imported, and its labels are not known here: give a PATH.")
         names, patches = evaluation.side_of(dataset, options["dataset_side"])
         return {"source": f"data set {dataset.number}, {options['dataset_side']}", "refused": []}, names, patches
     found, report = patches_read(

@@ -7,7 +7,9 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "module", ["blocks", "config", "curves", "data", "errors", "gate", "metrics", "nms", "region", "search", "shape"]
+    "module",
+    ["blocks", "comparison", "config", "curves", "data", "errors", "gate", "header", "metrics", "nms", "region"]
+    + ["search", "shape"],
 )
 def test_loads_without_torch_and_optuna(module):
     code = f"import sys, detection.nn.{module}; sys.exit(bool({{'torch', 'optuna'}} & set(sys.modules)))"
