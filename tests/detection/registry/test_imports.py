@@ -79,10 +79,11 @@ def test_a_good_file_becomes_a_candidate(study, good, own_media, toy_checkpoint)
 
 
 def with_description(good: bytes, **changes) -> bytes:
-    """The file with another description, its weights as they were."""
+    """The file with another description and no seal, its weights as they were."""
     length = int.from_bytes(good[:8], "little")
     header = json.loads(good[8 : 8 + length])
     told = json.loads(header["__metadata__"]["tilscope"]) | changes
+    told.pop("seal", None)
     header["__metadata__"]["tilscope"] = json.dumps(told)
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
@@ -99,7 +100,8 @@ def with_description(good: bytes, **changes) -> bytes:
         (lambda good: good + b"\0", "checkpoint_damaged"),
         (lambda good: (1 << 62).to_bytes(8, "little") + good[8:], "checkpoint_damaged"),
         (lambda good: b"\0", "checkpoint_damaged"),
-        (lambda good: good[:-4] + b"\xff\xff\xff\x7f", "checkpoint_not_finite"),
+        (lambda good: good[:-4] + b"\xff\xff\xff\x7f", "checkpoint_damaged"),
+        (lambda good: with_description(good)[:-4] + b"\xff\xff\xff\x7f", "checkpoint_not_finite"),
         (lambda good: with_description(good, format="other"), "checkpoint_foreign"),
         (lambda good: with_description(good, format_version=99), "checkpoint_stale"),
         (lambda good: with_description(good, shape={"features": [4, 6, 8], "fc": 17}), "checkpoint_mismatch"),
