@@ -1,75 +1,15 @@
 import { screen, within } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
 
-import type { Member, Model, Role } from "@/api/types";
+import type { Member, Role } from "@/api/types";
 
-import { me, member, model, patch, study, summary, trainingRun } from "./factories";
+import { me, member, patch, study, summary } from "./factories";
 import { openAt } from "./render";
 import { pageOf, refusal, Reply, serve, type Asked } from "./server";
 
 function base(roles: Role[]) {
   return { "GET auth/me": me(), "GET studies/1": study({ roles }) };
 }
-
-describe("models", () => {
-  const current = model({
-    id: 8,
-    number: 3,
-    status: "current",
-    promoted_by: "Carmen Quispe",
-    promoted_at: "2026-11-10T10:00:00Z",
-    reason: "first",
-  });
-
-  function open(models: Model[], roles: Role[]) {
-    const server = serve({
-      ...base(roles),
-      "GET studies/1/models": pageOf(models),
-      "GET training-runs/4": trainingRun(),
-      "POST models/9/promote": model({ status: "current" }),
-    });
-    return { server, ...openAt("/studies/1/models") };
-  }
-
-  it("stand with the current one first, each with what it was trained on", async () => {
-    open([model(), current], ["pathologist"]);
-    const [first] = await screen.findAllByRole("article");
-    expect(first).toHaveAccessibleName("Model 3");
-    expect(within(first!).getByText(/Made current by Carmen Quispe, Nov 10, 2026: “first”/)).toBeVisible();
-    expect(await within(first!).findByText(/1,632 to learn/)).toBeVisible();
-  });
-
-  it("are promoted by an admin with a reason", async () => {
-    const { server, user } = open([model(), current], ["admin"]);
-    await user.click(await screen.findByRole("button", { name: "Make current: Model 4" }));
-    const dialog = await screen.findByRole("dialog");
-    expect(within(dialog).getByText("Now current: model 3")).toBeVisible();
-    await user.type(within(dialog).getByLabelText("Reason"), " Better recall ");
-    await user.click(within(dialog).getByRole("button", { name: "Make current" }));
-    await expect
-      .poll(() => server.to("POST", "models/9/promote")[0]?.body)
-      .toEqual({ reason: "Better recall" });
-  });
-
-  it("are not promoted by others", async () => {
-    open([model(), current], ["lab", "pathologist"]);
-    await screen.findAllByRole("article");
-    expect(screen.queryByRole("button", { name: /Make current/ })).toBeNull();
-  });
-
-  it("say when none counts yet", async () => {
-    open([model()], ["lab"]);
-    expect(await screen.findByText(/No model is current yet/)).toBeVisible();
-  });
-
-  it.each<[Role, RegExp]>([
-    ["admin", /Start the first one/],
-    ["lab", /An admin of this study starts trainings/],
-  ])("that are none tell %s what comes first", async (role, text) => {
-    open([], [role]);
-    expect(await screen.findByText(text)).toBeVisible();
-  });
-});
 
 describe("people", () => {
   const lab: Member = member({

@@ -46,7 +46,7 @@ export function serve(routes: Record<string, Handler>): FakeServer {
       method: init.method ?? "GET",
       path: pathname.replace("/api/", ""),
       query: searchParams,
-      body: typeof init.body === "string" ? JSON.parse(init.body) : undefined,
+      body: typeof init.body === "string" ? JSON.parse(init.body) : (init.body ?? undefined),
       headers: new Headers(init.headers),
     };
     asked.push(one);

@@ -27,6 +27,8 @@ export type Query = Readonly<Record<string, string | number | boolean | null | u
 export interface RequestOptions {
   readonly query?: Query;
   readonly body?: unknown;
+  /** Bytes instead of JSON. */
+  readonly file?: Blob;
   readonly signal?: AbortSignal;
 }
 
@@ -70,16 +72,25 @@ async function toError(response: Response): Promise<ApiError> {
   });
 }
 
+const FILE_TYPE = "application/octet-stream";
+
+/** What goes over the wire, and what it is called. */
+function payloadOf({ body, file }: RequestOptions): { type?: string; data?: BodyInit } {
+  if (file !== undefined) return { type: FILE_TYPE, data: file };
+  return body === undefined ? {} : { type: "application/json", data: JSON.stringify(body) };
+}
+
 async function send(method: string, path: string, options: RequestOptions): Promise<Response> {
   const headers: Record<string, string> = { Accept: "application/json" };
   if (UNSAFE.has(method)) Object.assign(headers, csrfHeaders());
-  if (options.body !== undefined) headers["Content-Type"] = "application/json";
+  const { type, data } = payloadOf(options);
+  if (type !== undefined) headers["Content-Type"] = type;
   try {
     return await fetch(apiUrl(path, options.query), {
       method,
       headers,
       credentials: "same-origin",
-      body: options.body === undefined ? undefined : JSON.stringify(options.body),
+      body: data,
       signal: options.signal,
     });
   } catch (error) {

@@ -48,6 +48,15 @@ export type NewTraining = Schemas["TrainingStartRequest"];
 
 export type ModelStatus = Schemas["ModelStatus"];
 export type Model = Schemas["Model"];
+export type ModelRef = Schemas["ModelRef"];
+export type Verdict = Schemas["Verdict"];
+export type Interval = Schemas["Interval"];
+export type Comparison = Schemas["Comparison"];
+export type ComparisonResult = Schemas["ComparisonResult"];
+export type RollBack = Schemas["RollBack"];
+export type ModelImport = Schemas["ModelImport"];
+export type ModelCard = Schemas["ModelCard"];
+export type Promotion = Schemas["Promotion"];
 
 export type DetectionState = RunState;
 /** A polygon in level-0 pixels of the slide. */

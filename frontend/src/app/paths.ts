@@ -13,6 +13,7 @@ export const paths = {
   trainings: (study: Ref) => `/studies/${study}/training`,
   training: (study: Ref, run: Ref) => `/studies/${study}/training/${run}`,
   models: (study: Ref) => `/studies/${study}/models`,
+  model: (study: Ref, model: Ref) => `/studies/${study}/models/${model}`,
   people: (study: Ref) => `/studies/${study}/people`,
   label: (study: Ref, slide: Ref) => `/studies/${study}/slides/${slide}/label`,
   detect: (study: Ref, slide: Ref) => `/studies/${study}/slides/${slide}/detect`,

@@ -2,6 +2,7 @@
 
 import { createBrowserRouter, Navigate, type RouteObject } from "react-router";
 
+import { ModelCardPage } from "@/pages/ModelCardPage";
 import { ModelsPage } from "@/pages/ModelsPage";
 import { NotFoundPage } from "@/pages/NotFoundPage";
 import { PatchesPage } from "@/pages/PatchesPage";
@@ -25,6 +26,7 @@ const studyPages: RouteObject[] = [
   { path: "training", lazy: trainingPage },
   { path: "training/:runId", lazy: trainingPage },
   { path: "models", element: <ModelsPage /> },
+  { path: "models/:modelId", element: <ModelCardPage /> },
   { path: "people", element: <PeoplePage /> },
 ];
 

@@ -13,8 +13,10 @@ import { EmptyState } from "@/features/common/EmptyState";
 import { LoadError } from "@/features/common/LoadError";
 import { Loading } from "@/features/common/Loading";
 import { PageHeader } from "@/features/common/PageHeader";
+import { ImportModel } from "@/features/models/ImportModel";
 import { ModelCard } from "@/features/models/ModelCard";
 import { PromoteDialog } from "@/features/models/PromoteDialog";
+import { RollBack } from "@/features/models/RollBack";
 import { words } from "@/words";
 
 import classes from "./ModelsPage.module.css";
@@ -75,7 +77,10 @@ export function ModelsPage() {
   const { isAdmin } = useRights(study);
   return (
     <>
-      <PageHeader title={text.title} lead={text.lead} />
+      <PageHeader title={text.title} lead={text.lead}>
+        {isAdmin && <RollBack study={study} />}
+        {isAdmin && <ImportModel study={study} />}
+      </PageHeader>
       <Registry study={study} isAdmin={isAdmin} />
     </>
   );

@@ -16,7 +16,8 @@ def packed(header: bytes, length: int | None = None) -> bytes:
 
 def test_the_header_is_the_whole_files_description(toy_checkpoint):
     _, meta = load_checkpoint(toy_checkpoint)
-    assert read_description(toy_checkpoint) == json.loads(json.dumps(meta.to_json()))
+    told, known = read_description(toy_checkpoint), json.loads(json.dumps(meta.to_json()))
+    assert {name: told[name] for name in known} == known
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -4,6 +4,7 @@ import io
 import json
 import pickle
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -79,11 +80,10 @@ def test_a_good_file_becomes_a_candidate(study, good, own_media, toy_checkpoint)
 
 
 def with_description(good: bytes, **changes) -> bytes:
-    """The file with another description and no seal, its weights as they were."""
+    """The file with another description, its weights as they were."""
     length = int.from_bytes(good[:8], "little")
     header = json.loads(good[8 : 8 + length])
     told = json.loads(header["__metadata__"]["tilscope"]) | changes
-    told.pop("seal", None)
     header["__metadata__"]["tilscope"] = json.dumps(told)
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
@@ -100,14 +100,11 @@ def with_description(good: bytes, **changes) -> bytes:
         (lambda good: good + b"\0", "checkpoint_damaged"),
         (lambda good: (1 << 62).to_bytes(8, "little") + good[8:], "checkpoint_damaged"),
         (lambda good: b"\0", "checkpoint_damaged"),
-        (lambda good: good[:-4] + b"\xff\xff\xff\x7f", "checkpoint_damaged"),
-        (lambda good: with_description(good)[:-4] + b"\xff\xff\xff\x7f", "checkpoint_not_finite"),
         (lambda good: with_description(good, format="other"), "checkpoint_foreign"),
         (lambda good: with_description(good, format_version=99), "checkpoint_stale"),
         (lambda good: with_description(good, shape={"features": [4, 6, 8], "fc": 17}), "checkpoint_mismatch"),
         (lambda good: with_description(good, threshold=3), "checkpoint_invalid"),
         (lambda good: with_description(good, class_names=["one"]), "checkpoint_invalid"),
-        (lambda good: with_description(good, model_mpp=0.25), "checkpoint_wrong_scale"),
     ],
 )
 def test_everything_else_is_refused_in_words(study, good, own_media, spoil, code):
@@ -120,9 +117,20 @@ def test_everything_else_is_refused_in_words(study, good, own_media, spoil, code
     assert inspected(bring(study, good)).state == RunState.DONE
 
 
-def test_a_scale_that_is_the_studys_is_right(study, good):
+@pytest.fixture
+def at_a_quarter(toy_checkpoint, tmp_path):
+    """The same model, of 0.25 µm per pixel."""
+    network, meta = load_checkpoint(toy_checkpoint)
+    path = tmp_path / "quarter.safetensors"
+    save_checkpoint(path, network, replace(meta, model_mpp=0.25))
+    return path.read_bytes()
+
+
+def test_a_model_of_another_scale_is_refused(study, good, at_a_quarter, own_media):
+    run = inspected(bring(study, at_a_quarter))
+    assert (run.state, run.error_code, leftovers(own_media)) == (RunState.FAILED, "checkpoint_wrong_scale", [])
     Study.objects.update(model_mpp=0.25)
-    assert inspected(bring(study, with_description(good, model_mpp=0.25))).state == RunState.DONE
+    assert inspected(bring(study, at_a_quarter)).state == RunState.DONE
     run = inspected(bring(study, good))
     assert run.error_code == "checkpoint_wrong_scale"
     assert "pixels as they are; this study works with 0.25 µm per pixel" in run.error

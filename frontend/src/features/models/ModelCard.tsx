@@ -8,12 +8,12 @@ import { useTrainingRun } from "@/api/training";
 import type { Model, ModelStatus } from "@/api/types";
 import { paths } from "@/app/paths";
 import { Facts, type Fact } from "@/features/common/Facts";
-import { ScoreRow } from "@/features/common/ScoreRow";
 import { datasetTotals } from "@/features/training/dataset";
 import { formatCount, formatDate, formatMoment, formatThreshold, shortHash } from "@/format";
 import { words } from "@/words";
 
 import classes from "./ModelCard.module.css";
+import { ModelScores } from "./ModelScores";
 
 const text = words.models;
 const COLOURS: Record<ModelStatus, string> = { current: "ink", candidate: "clay", retired: "gray" };
@@ -34,9 +34,14 @@ function TrainedOn({ model }: { model: Model }) {
   );
 }
 
+const originOf = (model: Model): Fact =>
+  model.imported_by === null
+    ? { name: text.trainedOn, value: <TrainedOn model={model} /> }
+    : { name: text.imported, value: text.importedBy(model.imported_by), title: model.file_name };
+
 function factsOf(model: Model): Fact[] {
   return [
-    { name: text.trainedOn, value: <TrainedOn model={model} /> },
+    originOf(model),
     { name: text.threshold, value: formatThreshold(model.threshold) },
     { name: text.made, value: formatMoment(model.created_at) },
     { name: text.fingerprint, value: <code>{shortHash(model.sha256)}</code>, title: model.sha256 },
@@ -72,10 +77,18 @@ export function ModelCard({ model, onPromote }: Props) {
         >
           {text.statuses[model.status]}
         </Badge>
+        <Anchor
+          component={Link}
+          to={paths.model(model.study, model.id)}
+          size="sm"
+          className={classes.card}
+          aria-label={`${text.card}: ${text.model(model.number)}`}
+        >
+          {text.card}
+        </Anchor>
         {onPromote && !isCurrent && (
           <Button
             variant={model.status === "candidate" ? "filled" : "default"}
-            className={classes.promote}
             onClick={() => onPromote(model)}
             aria-label={`${text.promote}: ${text.model(model.number)}`}
           >
@@ -84,10 +97,7 @@ export function ModelCard({ model, onPromote }: Props) {
         )}
       </header>
       <div className={classes.body}>
-        <ScoreRow
-          scores={model.metrics.test}
-          caption={text.scoresOn(formatCount(model.metrics.test.count))}
-        />
+        <ModelScores model={model} />
         <Facts facts={factsOf(model)} columns={2} />
       </div>
       <Promotion model={model} />

@@ -1,38 +1,33 @@
-/** Making a model current: what changes, against what, and why. */
+/** Making a model current: against what, on what evidence, and why. */
 
 import { Button, Group, Modal, Stack, Text, Textarea } from "@mantine/core";
 import { useState } from "react";
 
-import { usePromote } from "@/api/models";
+import { useComparison, usePromote } from "@/api/models";
+import { isRunning } from "@/api/polling";
 import type { Id, Model } from "@/api/types";
 import { notifyDone } from "@/app/notify";
-import { ScoreRow } from "@/features/common/ScoreRow";
-import { formatCount } from "@/format";
 import { words } from "@/words";
+
+import { ComparisonView } from "./ComparisonView";
+import { ModelScores } from "./ModelScores";
+import { needsReason } from "./verdict";
 
 const text = words.models;
 
-function Against({ model, title }: { model: Model; title: string }) {
-  return (
-    <div>
-      <Text fw={550} size="sm" mb={4}>
-        {title}
-      </Text>
-      <ScoreRow scores={model.metrics.test} caption={text.scoresOn(formatCount(model.metrics.test.count))} />
-    </div>
-  );
-}
-
-interface Props {
+interface FormProps {
   study: Id;
-  model: Model | null;
-  current: Model | undefined;
+  model: Model;
   onClose: () => void;
+  /** Somebody must say why. */
+  isReasonNeeded: boolean;
+  isReady: boolean;
 }
 
-function PromoteForm({ study, model, current, onClose }: Props & { model: Model }) {
+function PromoteForm({ study, model, onClose, isReasonNeeded, isReady }: FormProps) {
   const promote = usePromote(study);
   const [reason, setReason] = useState("");
+  const isMissing = isReasonNeeded && reason.trim() === "";
   const submit = () =>
     promote.mutate(
       { model: model.id, reason: reason.trim() },
@@ -44,16 +39,14 @@ function PromoteForm({ study, model, current, onClose }: Props & { model: Model 
       },
     );
   return (
-    <Stack gap="lg">
-      <Text size="sm">{text.promoteText}</Text>
-      <Against model={model} title={text.model(model.number)} />
-      {current && <Against model={current} title={text.against(current.number)} />}
+    <>
       <Textarea
         label={text.reason}
-        description={text.reasonHelp}
+        description={isReasonNeeded && isReady ? text.reasonNeeded : text.reasonHelp}
         placeholder={text.reasonPlaceholder}
         value={reason}
         onChange={(event) => setReason(event.currentTarget.value)}
+        required={isReasonNeeded && isReady}
         maxLength={2000}
         autosize
         minRows={2}
@@ -63,16 +56,52 @@ function PromoteForm({ study, model, current, onClose }: Props & { model: Model 
         <Button variant="default" onClick={onClose}>
           {words.common.cancel}
         </Button>
-        <Button onClick={submit} loading={promote.isPending}>
+        <Button onClick={submit} loading={promote.isPending} disabled={!isReady || isMissing}>
           {text.promote}
         </Button>
       </Group>
+    </>
+  );
+}
+
+function AgainstCurrent({
+  current,
+  ...form
+}: {
+  study: Id;
+  model: Model;
+  current: Model;
+  onClose: () => void;
+}) {
+  const { comparison, error } = useComparison(form.model.id, current.id);
+  const isReady = error !== null || (comparison !== null && !isRunning(comparison.state));
+  return (
+    <Stack gap="lg">
+      <Text size="sm">{text.promoteText}</Text>
+      <ComparisonView comparison={comparison} error={error} />
+      <PromoteForm {...form} isReasonNeeded={needsReason(comparison)} isReady={isReady} />
     </Stack>
   );
 }
 
-export function PromoteDialog(props: Props) {
-  const { model, onClose } = props;
+function FirstOne(form: { study: Id; model: Model; onClose: () => void }) {
+  return (
+    <Stack gap="lg">
+      <Text size="sm">{text.firstText}</Text>
+      <ModelScores model={form.model} />
+      <PromoteForm {...form} isReasonNeeded={false} isReady />
+    </Stack>
+  );
+}
+
+interface Props {
+  study: Id;
+  model: Model | null;
+  current: Model | undefined;
+  onClose: () => void;
+}
+
+export function PromoteDialog({ study, model, current, onClose }: Props) {
   return (
     <Modal
       opened={model !== null}
@@ -80,7 +109,10 @@ export function PromoteDialog(props: Props) {
       size="lg"
       title={model ? text.promoteTitle(model.number) : ""}
     >
-      {model && <PromoteForm key={model.id} {...props} model={model} />}
+      {model && current && (
+        <AgainstCurrent key={model.id} study={study} model={model} current={current} onClose={onClose} />
+      )}
+      {model && !current && <FirstOne key={model.id} study={study} model={model} onClose={onClose} />}
     </Modal>
   );
 }
