@@ -8,6 +8,8 @@ urlpatterns = [
     path("studies/<int:study_id>/training-runs", apis.TrainingRunsApi.as_view()),
     path("training-runs/<int:run_id>", apis.TrainingRunApi.as_view()),
     path("training-runs/<int:run_id>/cancel", apis.TrainingCancelApi.as_view()),
+    path("training-runs/<int:run_id>/stop", apis.TrainingStopApi.as_view()),
+    path("training-runs/<int:run_id>/trials/<int:number>", apis.TrialApi.as_view()),
     path("studies/<int:study_id>/models", apis.ModelsApi.as_view()),
     path("models/<int:model_id>", apis.ModelApi.as_view()),
     path("models/<int:model_id>/promote", apis.ModelPromoteApi.as_view()),

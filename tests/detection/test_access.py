@@ -9,7 +9,14 @@ from config.checks import api_views
 from detection.choices import RunState
 from detection.models import DetectionRun, TrainingRun
 from tests.detection.makers import DetectionRunFactory as QueuedRun
-from tests.detection.makers import TrainingRunFactory, add_toy_labels, current_model, finished_run, model_of
+from tests.detection.makers import (
+    TrainingRunFactory,
+    TrialFactory,
+    add_toy_labels,
+    current_model,
+    finished_run,
+    model_of,
+)
 from tests.factories import DatasetVersionFactory, SlideFactory
 
 pytestmark = pytest.mark.django_db
@@ -22,6 +29,8 @@ CASES = [
     ("POST", "studies/{study}/training-runs", ADMIN),
     ("GET", "training-runs/{training}", EVERYBODY),
     ("POST", "training-runs/{training}/cancel", ADMIN),
+    ("POST", "training-runs/{training}/stop", ADMIN),
+    ("GET", "training-runs/{training}/trials/{trial}", EVERYBODY),
     ("GET", "studies/{study}/models", EVERYBODY),
     ("GET", "models/{model}", EVERYBODY),
     ("POST", "models/{model}/promote", ADMIN),
@@ -47,9 +56,11 @@ def things(people, toy_checkpoint):
     add_toy_labels(study, 40)
     current_model(study, toy_checkpoint)
     slide = SlideFactory.create(study=study)
+    training = TrainingRunFactory.create(dataset=DatasetVersionFactory.create(study=study))
     return {
         "study": study.pk,
-        "training": TrainingRunFactory.create(dataset=DatasetVersionFactory.create(study=study)).pk,
+        "training": training.pk,
+        "trial": TrialFactory.create(run=training).number,
         "model": model_of(study).pk,
         "slide": slide.pk,
         "detection": finished_run([(10, 10, 0.9)], slide=slide).pk,
@@ -86,7 +97,7 @@ def test_a_foreign_thing_answers_like_an_absent_one(people, things, method, rout
 def test_a_malformed_id_is_nothing(people, route):
     client = people.client("site_admin")
     for bad in ("abc", "-1", "1.5", "1%00", "9" * 30):
-        ids = dict.fromkeys(("study", "training", "model", "slide", "detection", "queued"), bad)
+        ids = dict.fromkeys(("study", "training", "trial", "model", "slide", "detection", "queued"), bad)
         assert client.get(f"/api/{route.format(**ids)}").status_code in (404, 405), bad
 
 
@@ -107,11 +118,9 @@ def test_the_table_is_whole():
         for method in ("get", "post", "put", "patch", "delete")
         if hasattr(view, method)
     }
-    spelt = {
-        (method, route.format(study="<int:study_id>", slide="<int:slide_id>", model="<int:model_id>",
-                              **dict.fromkeys(("training", "detection", "queued"), "<int:run_id>")))
-        for method, route, _ in CASES
-    }  # fmt: skip
+    ids = dict.fromkeys(("training", "detection", "queued"), "<int:run_id>") | {"trial": "<int:number>"}
+    ids |= {"study": "<int:study_id>", "slide": "<int:slide_id>", "model": "<int:model_id>"}
+    spelt = {(method, route.format(**ids)) for method, route, _ in CASES}
     assert spelt == mine
 
 

@@ -732,6 +732,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/training-runs/{run_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        post: operations["training_run_stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/training-runs/{run_id}/trials/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        get: operations["trial_detail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/uploads/{upload_id}": {
         parameters: {
             query?: never;
@@ -763,6 +807,25 @@ export interface components {
             readonly created_at: string;
             readonly password: string;
         };
+        /** @description How far scores are probabilities. */
+        Calibration: {
+            bins: components["schemas"]["CalibrationBin"][];
+            /** Format: double */
+            expected_error: number | null;
+        };
+        /** @description Patches of similar score: what the model said, and which share was positive. */
+        CalibrationBin: {
+            /** Format: double */
+            low: number;
+            /** Format: double */
+            high: number;
+            count: number;
+            /** Format: double */
+            said: number;
+            /** Format: double */
+            found: number;
+            interval: number[];
+        };
         /** @description Patches of one class. */
         ClassCount: {
             class_id: number;
@@ -772,6 +835,16 @@ export interface components {
         ClassCounts: {
             positive: number;
             negative: number;
+        };
+        /** @description Share of a class that is called as it should be. */
+        ClassScores: {
+            class_id: number;
+            name: string;
+            counted: boolean;
+            count: number;
+            /** Format: double */
+            accuracy: number;
+            interval: number[];
         };
         /** @description A double-click on a cell. */
         ClickRequest: {
@@ -795,6 +868,8 @@ export interface components {
             precision: number | null;
             /** Format: double */
             recall: number | null;
+            /** Format: double */
+            validation_loss?: number | null;
         };
         /** @description What a person may choose of a detection. */
         DetectionParamsRequest: {
@@ -878,6 +953,25 @@ export interface components {
             number: number;
             content_hash: string;
             counts: components["schemas"]["SideCounts"];
+        };
+        /** @description 95 % intervals of scores. */
+        Intervals: {
+            accuracy: number[];
+            precision: number[];
+            recall: number[];
+        };
+        /** @description A model over all thresholds, on the test side. */
+        JudgeScores: {
+            /** Format: double */
+            threshold: number;
+            roc: components["schemas"]["Roc"];
+            precision_recall: components["schemas"]["PrecisionRecall"];
+            /** Format: double */
+            auc: number | null;
+            /** Format: double */
+            average_precision: number | null;
+            calibration: components["schemas"]["Calibration"];
+            intervals: components["schemas"]["Intervals"];
         };
         /** @description A kind of cell. */
         LabelClass: {
@@ -984,6 +1078,8 @@ export interface components {
             radius_um?: number;
             classes?: components["schemas"]["NewLabelClassRequest"][];
         };
+        /** @enum {unknown} */
+        NullEnum: null;
         PaginatedDetectionRunList: {
             /** @example 123 */
             count: number;
@@ -1083,8 +1179,14 @@ export interface components {
             /** Format: double */
             threshold?: number;
         };
+        /** @description Precision over recall: lists of equal length. */
+        PrecisionRecall: {
+            recall: number[];
+            precision: number[];
+            threshold: (number | null)[];
+        };
         /** @enum {string} */
-        PresetEnum: "default" | "quick";
+        PresetEnum: "default" | "quick" | "paper" | "model-b";
         /** @description How far something is. */
         Progress: {
             done: number;
@@ -1108,12 +1210,27 @@ export interface components {
                 [key: string]: boolean;
             };
         };
+        /** @description Receiver operating characteristic: lists of equal length. */
+        Roc: {
+            fpr: number[];
+            tpr: number[];
+            threshold: (number | null)[];
+        };
         /** @enum {string} */
         Role: "pathologist" | "lab" | "admin";
         /** @description Why a run failed. */
         RunError: {
             code: string;
             message: string;
+        };
+        /** @description All that is known of a run's model; runs of earlier versions know the scores alone. */
+        RunMetrics: {
+            validation: components["schemas"]["Scores"];
+            test: components["schemas"]["Scores"];
+            judge_scores?: components["schemas"]["JudgeScores"] | null;
+            slides?: components["schemas"]["SlideScores"][];
+            classes?: components["schemas"]["ClassScores"][];
+            wrong?: components["schemas"]["WrongPatch"][];
         };
         /** @description How far a run is. */
         RunProgress: {
@@ -1147,6 +1264,20 @@ export interface components {
             /** @description [[tn, fp], [fn, tp]] */
             confusion: number[][];
             count: number;
+        };
+        /** @description Ranges of a search, ``[low, high]``; what is absent keeps the paper's range. */
+        SearchSpace: {
+            max_steps?: number[];
+            learning_rate?: number[];
+            weight_decay?: number[];
+            patience_steps?: number[];
+        };
+        /** @description Ranges of a search, ``[low, high]``; what is absent keeps the paper's range. */
+        SearchSpaceRequest: {
+            max_steps?: number[];
+            learning_rate?: number[];
+            weight_decay?: number[];
+            patience_steps?: number[];
         };
         /** @enum {string} */
         Shape: "ring" | "cross" | "square" | "diamond";
@@ -1185,6 +1316,23 @@ export interface components {
             slide_id: number;
             code: string;
             count: number;
+        };
+        /** @description Scores on the test patches of one slide; no slide: imported patches. */
+        SlideScores: {
+            /** Format: double */
+            accuracy: number;
+            /** Format: double */
+            precision: number;
+            /** Format: double */
+            recall: number;
+            /** Format: double */
+            f1: number;
+            /** @description [[tn, fp], [fn, tp]] */
+            confusion: number[][];
+            count: number;
+            slide: number | null;
+            slide_code: string | null;
+            intervals: components["schemas"]["Intervals"];
         };
         /** @enum {string} */
         SlideState: "queued" | "processing" | "ready" | "failed";
@@ -1226,7 +1374,7 @@ export interface components {
             device: string;
             commit: string;
         };
-        /** @description One training. */
+        /** @description One training or search, as it stands in a list. */
         TrainingRun: {
             id: number;
             number: number;
@@ -1249,9 +1397,70 @@ export interface components {
             seed: number;
             device: string;
             dataset: components["schemas"]["FrozenDataset"];
-            curve: components["schemas"]["CurvePoint"][];
+            /** @description configurations to try; 1: the recipe alone */
+            trial_limit: number;
+            /** @description of the cross-validation; 0: none */
+            folds: number;
+            /** @description of computing, after which no new step is begun */
+            minutes: number | null;
+            space: components["schemas"]["SearchSpace"] | null;
+            /**
+             * Format: double
+             * @description spent computing, over all attempts
+             */
+            seconds: number;
+            /** @description somebody has asked to end with the best so far */
+            stop_asked: boolean;
+            /** @description number of the trial that is the best so far */
+            best_trial: number | null;
             metrics: components["schemas"]["Metrics"] | null;
             model_id: number | null;
+        };
+        /** @description One training or search, with its trials and all that is known of its model. */
+        TrainingRunDetail: {
+            id: number;
+            number: number;
+            study: number;
+            state: components["schemas"]["RunState"];
+            progress: components["schemas"]["RunProgress"];
+            error: components["schemas"]["RunError"] | null;
+            code_version: string;
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            started_at: string | null;
+            /** Format: date-time */
+            finished_at: string | null;
+            preset: components["schemas"]["PresetEnum"];
+            config: {
+                [key: string]: unknown;
+            };
+            seed: number;
+            device: string;
+            dataset: components["schemas"]["FrozenDataset"];
+            /** @description configurations to try; 1: the recipe alone */
+            trial_limit: number;
+            /** @description of the cross-validation; 0: none */
+            folds: number;
+            /** @description of computing, after which no new step is begun */
+            minutes: number | null;
+            space: components["schemas"]["SearchSpace"] | null;
+            /**
+             * Format: double
+             * @description spent computing, over all attempts
+             */
+            seconds: number;
+            /** @description somebody has asked to end with the best so far */
+            stop_asked: boolean;
+            /** @description number of the trial that is the best so far */
+            best_trial: number | null;
+            metrics: components["schemas"]["RunMetrics"] | null;
+            model_id: number | null;
+            trials: components["schemas"]["Trial"][];
+            curve: components["schemas"]["CurvePoint"][];
+            /** @description number of the trial whose curve this is */
+            curve_trial: number | null;
         };
         /** @description What to learn from, and how. */
         TrainingStartRequest: {
@@ -1261,10 +1470,85 @@ export interface components {
              */
             client_key: string;
             preset: components["schemas"]["PresetEnum"];
+            /** @description a data-set version; absent: the labels as they are now */
+            dataset?: number | null;
             sources?: components["schemas"]["Source"][];
             slides?: number[];
             seed?: number;
             epochs?: number;
+            trials?: number;
+            folds?: number;
+            minutes?: number | null;
+            space?: components["schemas"]["SearchSpaceRequest"] | null;
+        };
+        /** @description One configuration of a search; its scores are validation scores, of folds the mean. */
+        Trial: {
+            number: number;
+            state: components["schemas"]["TrialState"];
+            parameters: {
+                [key: string]: unknown;
+            };
+            /**
+             * Format: double
+             * @description what trials are ranked by
+             */
+            validation_loss: number | null;
+            metrics: components["schemas"]["Scores"] | null;
+            stopped_because: (components["schemas"]["WhyStopped"] | components["schemas"]["NullEnum"]) | null;
+            /** Format: double */
+            seconds: number;
+            folds: components["schemas"]["TrialFold"][];
+        };
+        /** @description One configuration with the curve of its training under way, or of its last one. */
+        TrialDetail: {
+            number: number;
+            state: components["schemas"]["TrialState"];
+            parameters: {
+                [key: string]: unknown;
+            };
+            /**
+             * Format: double
+             * @description what trials are ranked by
+             */
+            validation_loss: number | null;
+            metrics: components["schemas"]["Scores"] | null;
+            stopped_because: (components["schemas"]["WhyStopped"] | components["schemas"]["NullEnum"]) | null;
+            /** Format: double */
+            seconds: number;
+            folds: components["schemas"]["TrialFold"][];
+            curve: components["schemas"]["CurvePoint"][];
+        };
+        /** @description One training of a configuration that has ended. */
+        TrialFold: {
+            /** @description 0: on the whole training side, judged by the validation side */
+            fold: number;
+            /** Format: double */
+            validation_loss: number | null;
+            metrics: components["schemas"]["Scores"];
+            /** Format: double */
+            threshold: number;
+            steps: number;
+            best_step: number;
+            stopped_because: components["schemas"]["WhyStopped"];
+            /** Format: double */
+            seconds: number;
+        };
+        /** @enum {string} */
+        TrialState: "running" | "done" | "pruned" | "stopped" | "failed";
+        /** @enum {string} */
+        WhyStopped: "finished" | "no_improvement" | "pruned" | "asked" | "budget" | "diverged";
+        /** @description A test patch that the model calls wrongly. */
+        WrongPatch: {
+            patch: number;
+            slide: number | null;
+            slide_code: string | null;
+            x_l0: number | null;
+            y_l0: number | null;
+            truth: string;
+            /** @description whether the label is of a counted class */
+            positive: boolean;
+            /** Format: double */
+            score: number;
         };
     };
     responses: never;
@@ -2147,7 +2431,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TrainingRun"];
+                    "application/json": components["schemas"]["TrainingRunDetail"];
                 };
             };
             201: {
@@ -2155,7 +2439,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TrainingRun"];
+                    "application/json": components["schemas"]["TrainingRunDetail"];
                 };
             };
         };
@@ -2219,7 +2503,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TrainingRun"];
+                    "application/json": components["schemas"]["TrainingRunDetail"];
                 };
             };
         };
@@ -2240,7 +2524,50 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TrainingRun"];
+                    "application/json": components["schemas"]["TrainingRunDetail"];
+                };
+            };
+        };
+    };
+    training_run_stop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrainingRunDetail"];
+                };
+            };
+        };
+    };
+    trial_detail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrialDetail"];
                 };
             };
         };
