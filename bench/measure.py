@@ -39,8 +39,12 @@ def main(measure: Callable[[], dict[str, Any]], doc: str | None) -> None:
     parser = argparse.ArgumentParser(description=doc)
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the figures to this file")
     options = parser.parse_args()
-    figures = {"machine": machine(), **measure()}
+    report({"machine": machine(), **measure()}, options.json)
+
+
+def report(figures: dict[str, Any], target: Path | None) -> None:
+    """Print the figures as JSON, and write them where somebody asked for a file."""
     text = json.dumps(figures, indent=2)
     print(text)
-    if options.json:
-        options.json.write_text(text + "\n", encoding="utf-8")
+    if target is not None:
+        target.write_text(text + "\n", encoding="utf-8")

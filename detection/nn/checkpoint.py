@@ -8,6 +8,7 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -24,6 +25,7 @@ FORMAT = "tilscope-checkpoint"
 FORMAT_VERSION = 1
 ARCHITECTURE = "paper-valid"
 _KEY = "tilscope"
+_SEAL = "seal"
 _MAX_FILE_BYTES = 1 << 30
 _MAX_HEADER_BYTES = 1 << 20
 
@@ -57,13 +59,17 @@ class CheckpointMeta:
     versions: dict[str, str] = field(default_factory=lambda: {"torch": torch.__version__})
 
     def __post_init__(self) -> None:
-        names = self.class_names
-        _demand(len(names) == 2 and all(isinstance(n, str) and 0 < len(n) <= 200 for n in names), "class names")
+        names, pixels = self.class_names, self.preprocessing
+        _demand(len(names) == 2 and all(_is_text(n) and n for n in names), "class names")
         _demand(_is_number(self.threshold) and 0 <= self.threshold <= 1, "threshold")
         _demand(self.model_mpp is None or (_is_number(self.model_mpp) and 0.01 <= self.model_mpp <= 100), "scale")
         _demand(self.patch_px == PATCH_PX, "window")
-        _demand(isinstance(self.dataset_hash, str) and len(self.dataset_hash) <= 200, "data-set hash")
-        _demand(all(isinstance(v, str) for pair in self.versions.items() for v in pair), "versions")
+        _demand(_is_text(self.dataset_hash), "data-set hash")
+        _demand(
+            len(self.versions) <= 100 and all(_is_text(v) for pair in self.versions.items() for v in pair), "versions"
+        )
+        _demand(all(0 <= mean <= 255 for mean in pixels.mean), "preprocessing")
+        _demand(all(0.1 <= deviation <= 255 for deviation in pixels.std), "preprocessing")
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -109,11 +115,11 @@ class CheckpointMeta:
                 config=TrainingConfig.from_json(values["config"]),
                 model_mpp=values["model_mpp"],
                 patch_px=values["patch_px"],
-                versions=dict(values["versions"]),
+                versions=dict(_mapping(values["versions"])),
             )
         except CheckpointError:
             raise
-        except (DomainError, KeyError, TypeError, ValueError, AttributeError) as error:
+        except (DomainError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise CheckpointError(f"The model's description is damaged: {error}.") from error
 
 
@@ -136,7 +142,8 @@ def save_checkpoint(path: Path | str, model: PaperNet, meta: CheckpointMeta) -> 
         raise CheckpointError("The description is of another network.", code="checkpoint_mismatch")
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     _require_finite(tensors)
-    text = json.dumps(meta.to_json(), sort_keys=True, allow_nan=False)
+    values = meta.to_json()
+    text = json.dumps({**values, _SEAL: _seal(values, tensors)}, sort_keys=True, allow_nan=False)
 
     def write(part: Path) -> str:
         save_file(tensors, part, metadata={_KEY: text})
@@ -148,12 +155,7 @@ def save_checkpoint(path: Path | str, model: PaperNet, meta: CheckpointMeta) -> 
 
 def weights_hash(model: PaperNet) -> str:
     """Name the weights: two trainings of the same recipe, seed and data end with the same SHA-256, hexadecimal."""
-    digest = sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        plain = tensor.detach().cpu().contiguous()
-        digest.update(f"{name} {plain.dtype} {tuple(plain.shape)}\n".encode())
-        digest.update(plain.numpy().tobytes())
-    return digest.hexdigest()
+    return _tensors_hash(model.state_dict())
 
 
 def load_checkpoint(path: Path | str) -> tuple[PaperNet, CheckpointMeta]:
@@ -166,45 +168,92 @@ def load_checkpoint(path: Path | str) -> tuple[PaperNet, CheckpointMeta]:
         CheckpointError: with a code that says what is wrong with the file.
     """
     source = Path(path)
-    _require_plausible_size(source)
     try:
+        _require_plausible(source)
         with safe_open(source, framework="pt", device="cpu") as file:
-            meta = CheckpointMeta.from_json(_description(file.metadata()))
+            values = _description(file.metadata())
+            meta = CheckpointMeta.from_json(values)
             expected = _expected(meta.shape)
             _require_same(expected, {name: file.get_slice(name) for name in file.keys()})  # noqa: SIM118
             tensors = {name: file.get_tensor(name) for name in expected}
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(
-            "The model file is damaged or no model at all: take it from the backup or train again.",
-            code="checkpoint_damaged",
-        ) from error
+        raise _damaged() from error
+    _require_seal(values, tensors)
     _require_finite(tensors)
     model = PaperNet(meta.shape, preprocessing=meta.preprocessing)
     model.load_state_dict(tensors)
-    return model.eval(), meta
+    model.eval()
+    _require_finite_answer(model)
+    return model, meta
 
 
-def _require_plausible_size(path: Path) -> None:
+def _damaged() -> CheckpointError:
+    return CheckpointError(
+        "The model file is damaged or no model at all: take it from the backup or train again.",
+        code="checkpoint_damaged",
+    )
+
+
+def _require_plausible(path: Path) -> None:
+    """Look at the sizes and the names in the header, before any library does."""
     if not path.is_file():
         raise CheckpointError("The model file is not there.", code="checkpoint_missing")
     if path.stat().st_size > _MAX_FILE_BYTES:
         raise CheckpointError("The model file is far larger than any model of ours.", code="checkpoint_too_large")
     with path.open("rb") as file:
         head = file.read(8)
-    if len(head) < 8 or struct.unpack("<Q", head)[0] > _MAX_HEADER_BYTES:
-        raise CheckpointError("The model file is damaged or no model at all.", code="checkpoint_damaged")
+        length = struct.unpack("<Q", head)[0] if len(head) == 8 else _MAX_HEADER_BYTES + 1
+        if length > _MAX_HEADER_BYTES:
+            raise _damaged()
+        header = file.read(length)
+    try:
+        json.loads(header.decode(), object_pairs_hook=_once_each)
+    except (ValueError, RecursionError) as error:
+        raise _damaged() from error
 
 
-def _description(metadata: Mapping[str, str] | None) -> Mapping[str, Any]:
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a name that is given twice: readers would differ in which of both they believe."""
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise ValueError("a name is given twice")
+    return values
+
+
+def _description(metadata: Mapping[str, str] | None) -> dict[str, Any]:
     if not metadata or _KEY not in metadata:
         raise CheckpointError("This file is no model of TILscope.", code="checkpoint_foreign")
     try:
-        values = json.loads(metadata[_KEY])
+        values = json.loads(metadata[_KEY], object_pairs_hook=_once_each)
     except (ValueError, RecursionError) as error:
         raise CheckpointError("The model's description is damaged.") from error
     if not isinstance(values, dict):
         raise CheckpointError("The model's description is damaged.")
     return values
+
+
+def _tensors_hash(tensors: Mapping[str, Tensor]) -> str:
+    digest = sha256()
+    for name, tensor in sorted(tensors.items()):
+        plain = tensor.detach().cpu().contiguous()
+        digest.update(f"{name} {plain.dtype} {tuple(plain.shape)}\n".encode())
+        digest.update(plain.numpy().data)
+    return digest.hexdigest()
+
+
+def _seal(values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """Sum up description and weights, so that a flipped bit is seen; it is no signature."""
+    plain = json.dumps({name: value for name, value in values.items() if name != _SEAL}, sort_keys=True)
+    return sha256(f"{plain}\n{_tensors_hash(tensors)}".encode()).hexdigest()
+
+
+def _require_seal(values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Compare the sum; models written before there was one have none."""
+    try:
+        if _SEAL in values and values[_SEAL] != _seal(values, tensors):
+            raise _damaged()
+    except RecursionError as error:
+        raise _damaged() from error
 
 
 def _expected(shape: NetworkShape) -> dict[str, Tensor]:
@@ -234,9 +283,26 @@ def _require_finite(tensors: Mapping[str, Tensor]) -> None:
             raise CheckpointError(f"The variance {name} is negative.", code="checkpoint_not_finite")
 
 
+def _require_finite_answer(model: PaperNet) -> None:
+    """Ask about a white and a grey patch: weights that are numbers can still be too large to add up."""
+    patches = np.stack([np.full((PATCH_PX, PATCH_PX, 3), value, dtype=np.uint8) for value in (255, 128)])
+    with torch.inference_mode():
+        logits = model(model.prepare(patches))
+    if not bool(torch.isfinite(logits).all()):
+        raise CheckpointError("The model's answers are no numbers.", code="checkpoint_not_finite")
+
+
 def _triple(value: Any) -> tuple[float, float, float]:
+    if not isinstance(value, list) or not all(_is_number(v) for v in value):
+        raise ValueError("means and deviations are three numbers each")
     one, two, three = (float(v) for v in value)
     return one, two, three
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError("the versions have names")
+    return value
 
 
 def _pair(value: Any) -> tuple[str, str]:
@@ -247,6 +313,13 @@ def _pair(value: Any) -> tuple[str, str]:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value == value
+
+
+def _is_text(value: object) -> bool:
+    """Tell whether a database and a browser can take it: no NUL, no half of a character."""
+    if not isinstance(value, str) or len(value) > 200:
+        return False
+    return not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in value)
 
 
 def _demand(truth: bool, what: str) -> None:

@@ -116,6 +116,8 @@ class TrainingConfig:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "TrainingConfig":
         """Read a recipe back; unknown names and wrong kinds are refused."""
+        if not isinstance(values, Mapping):
+            raise TrainingError("A recipe is a set of named settings.", code="config_invalid")
         known = {f.name for f in fields(cls)}
         unknown = sorted(set(values) - known)
         if unknown:

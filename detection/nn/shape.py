@@ -21,5 +21,5 @@ class NetworkShape:
 
     def __post_init__(self) -> None:
         widths = (*self.features, self.fc)
-        if len(self.features) != 3 or not all(isinstance(w, int) and 1 <= w <= 4096 for w in widths):
+        if len(self.features) != 3 or not all(type(w) is int and 1 <= w <= 4096 for w in widths):
             raise TrainingError(f"The network needs three convolution widths and one of 1 to 4096, got {widths}.")

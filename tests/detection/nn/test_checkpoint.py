@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from detection.nn.checkpoint import CheckpointMeta, load_checkpoint, save_checkpoint
+from detection.nn.checkpoint import CheckpointMeta, load_checkpoint, save_checkpoint, weights_hash
 from detection.nn.config import PRESETS
 from detection.nn.errors import CheckpointError
 from detection.nn.evaluation import predict
@@ -185,6 +185,25 @@ def test_stale(tmp_path, values):
         {"dataset_hash": 7},
         {"versions": {"torch": 2}},
         {"versions": 5},
+        {"versions": []},
+        {"versions": {"torch": "2\0"}},
+        {"versions": {str(n): "1" for n in range(101)}},
+        {"class_names": ["a", ""]},
+        {"class_names": ["a", "b\0"]},
+        {"class_names": ["a", "\ud800"]},
+        {"class_names": ["a", "b" * 201]},
+        {"dataset_hash": "\udfff"},
+        {"preprocessing": {"mean": [10**400, 0, 0], "std": [1, 1, 1]}},
+        {"preprocessing": {"mean": [0, 0, 0], "std": [1e-300, 1, 1]}},
+        {"preprocessing": {"mean": [300, 0, 0], "std": [1, 1, 1]}},
+        {"preprocessing": {"mean": "123", "std": [1, 1, 1]}},
+        {"preprocessing": {"mean": [True, 0, 0], "std": [1, 1, 1]}},
+        {"model_mpp": 10**400},
+        {"threshold": 10**400},
+        {"config": ""},
+        {"config": {"learning_rate": 10**400}},
+        {"shape": {"features": [10**400, 6, 8], "fc": 16}},
+        {"shape": {"features": [True, 6, 8], "fc": 16}},
     ],
 )
 def test_hostile_descriptions(tmp_path, values):
@@ -230,6 +249,77 @@ def test_weights_that_are_no_numbers(tmp_path, name, value):
     tensor = model_and_meta()[0].state_dict()[name].clone()
     tensor[0] = value
     assert refused(tampered(tmp_path / "m", tensors={name: tensor})) == "checkpoint_not_finite"
+
+
+def test_weights_too_large_to_add_up(tmp_path):
+    tensors = {
+        name: torch.full_like(model_and_meta()[0].state_dict()[name], 3e38) for name in ("fc1.weight", "fc2.weight")
+    }
+    assert refused(tampered(tmp_path / "m", tensors=tensors)) == "checkpoint_not_finite"
+
+
+def with_header(path: Path, edit) -> Path:
+    """Rewrite the header's text."""
+    content = path.read_bytes()
+    (length,) = struct.unpack("<Q", content[:8])
+    header = edit(content[8 : 8 + length].decode()).encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header + content[8 + length :])
+    return path
+
+
+def test_names_given_twice_are_refused(saved):
+    twice = '"fc3.bias":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},'
+    assert refused(with_header(saved, lambda text: "{" + twice + text[1:])) == "checkpoint_damaged"
+
+
+@pytest.mark.parametrize("place", ["start", "end"])
+def test_settings_given_twice_are_refused(tmp_path, place):
+    model, meta = model_and_meta()
+    text = json.dumps(meta.to_json())
+    twice = '{"threshold": 0.9, ' + text[1:] if place == "start" else text[:-1] + ', "threshold": 0.9}'
+    save_file(plain(model), tmp_path / "m", metadata={"tilscope": twice})
+    assert refused(tmp_path / "m") == "checkpoint_invalid"
+
+
+def test_a_header_in_another_alphabet_is_refused(saved):
+    content = saved.read_bytes()
+    (length,) = struct.unpack("<Q", content[:8])
+    header = content[8 : 8 + length].decode().encode("utf-16")
+    saved.write_bytes(struct.pack("<Q", len(header)) + header + content[8 + length :])
+    assert refused(saved) == "checkpoint_damaged"
+
+
+@pytest.mark.parametrize("where", ["weights", "threshold"])
+def test_a_flipped_bit_is_seen(saved, where):
+    content = bytearray(saved.read_bytes())
+    place = len(content) - 3 if where == "weights" else content.index(b"0.47") + 3
+    content[place] ^= 1
+    saved.write_bytes(content)
+    assert refused(saved) == "checkpoint_damaged"
+
+
+def test_models_from_before_the_seal_are_read(tmp_path):
+    found, meta = load_checkpoint(tampered(tmp_path / "m"))
+    assert meta == model_and_meta()[1]
+    assert weights_hash(found) == weights_hash(model_and_meta()[0])
+
+
+@pytest.mark.parametrize("seal", ["", None, 5, {}, "00" * 32])
+def test_a_seal_that_does_not_fit(tmp_path, seal):
+    assert refused(tampered(tmp_path / "m", seal=seal)) == "checkpoint_damaged"
+
+
+@pytest.mark.parametrize("depth", [700, 850, 900, 950, 1000, 5000])
+def test_deep_settings_that_nobody_knows(tmp_path, depth):
+    model, meta = model_and_meta()
+    text = json.dumps({**meta.to_json(), "seal": "00"})[:-1] + ', "deep": ' + "[" * depth + "]" * depth + "}"
+    save_file(plain(model), tmp_path / "m", metadata={"tilscope": text})
+    assert refused(tmp_path / "m") in ("checkpoint_damaged", "checkpoint_invalid")
+
+
+def test_a_name_that_no_disk_takes(tmp_path):
+    assert refused(tmp_path / ("m" * 300)) in ("checkpoint_missing", "checkpoint_damaged")
+    assert refused(tmp_path / "m\0") in ("checkpoint_missing", "checkpoint_damaged")
 
 
 def test_the_paper_s_size_survives(tmp_path):

@@ -49,6 +49,8 @@ def test_a_changed_shape_survives_json():
         {"tolerance": -0.1},
         {"shape": {"features": [1, 2], "fc": 3}},
         {"shape": {"features": "abc", "fc": 3}},
+        {"shape": {"features": [True, 2, 3], "fc": 4}},
+        {"shape": {"features": [1, 2, 3], "fc": True}},
         {"shape": 5},
         {"surprise": 1},
     ],

@@ -1,0 +1,199 @@
+"""How the paper's recipe and ours are judged on the paper's own patches: folds, copies, strips, and what they score."""
+
+import csv
+import io
+import statistics
+import sys
+import tarfile
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from detection.nn.config import TrainingConfig
+from detection.nn.data import PatchSet, folds, pixel_hash, place_groups, split_sides
+from detection.nn.evaluation import evaluate, predict
+from detection.nn.shape import PATCH_PX
+from detection.nn.training import TrainingOutcome, train
+
+VALIDATION_SHARE = 0.1
+GUARD_PX = 100
+"""More than a patch: what is left of the other strips shows no tissue of the one under test."""
+
+
+@dataclass(frozen=True)
+class Micrograph:
+    """Patches of one slide: ``names`` of their classes, and ``corners`` int64 (N, 2), columns (x_l0, y_l0)."""
+
+    patches: PatchSet
+    names: NDArray[np.str_]
+    corners: NDArray[np.int64]
+
+
+def paper_patches(data: Path) -> PatchSet:
+    """Read the paper's patches in the order of their archive; the 72 stored rows hold the patch in rows 1 to 70."""
+    found = _images(data / "prisma" / "lymphocytes_2017-03.tar.gz")
+    images = np.stack([image[1 : 1 + PATCH_PX] for image in found.values()])
+    return PatchSet(images, np.array([name.startswith("positive") for name in found], dtype=np.int64))
+
+
+def micrograph(data: Path) -> Micrograph:
+    """Read the later patches, whose negatives are brown, with their place."""
+    found = _images(data / "prisma" / "slide3_west.tar.gz")
+    with (data / "prisma" / "slide3_west.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = np.array([row["label"] for row in rows])
+    images = np.stack([found[row["file"]] for row in rows])
+    corners = np.array([[int(row["x_l0"]), int(row["y_l0"])] for row in rows], dtype=np.int64)
+    return Micrograph(PatchSet(images, (names == "positive").astype(np.int64)), names, corners)
+
+
+def _images(archive: Path) -> dict[str, NDArray[np.uint8]]:
+    found: dict[str, NDArray[np.uint8]] = {}
+    with tarfile.open(archive) as members:
+        for member in members:
+            stream = members.extractfile(member) if member.name.endswith(".jpg") else None
+            if stream is not None:
+                with Image.open(io.BytesIO(stream.read()), formats=["JPEG"]) as image:
+                    found[Path(member.name).name] = np.asarray(image.convert("RGB"))
+    return found
+
+
+def eight_copies(patches: PatchSet) -> PatchSet:
+    """Turn and reflect every patch into its eight forms, copies of one patch side by side."""
+    forms = [
+        np.rot90(images, turns, axes=(1, 2))
+        for images in (patches.images, patches.images[:, :, ::-1])
+        for turns in range(4)
+    ]
+    images = np.stack(forms, axis=1).reshape(-1, PATCH_PX, PATCH_PX, 3)
+    return PatchSet(images, np.repeat(patches.labels, len(forms)))
+
+
+def names_of(patches: PatchSet) -> list[str]:
+    """Name each patch by its pixels: equal patches then stand in one fold."""
+    return [pixel_hash(image) for image in patches.images]
+
+
+def learn(patches: PatchSet, groups: Sequence[Hashable], config: TrainingConfig, *, seed: int) -> TrainingOutcome:
+    """Train on nine tenths; the last tenth, whole groups, chooses stopping and threshold."""
+    shares = (1 - VALIDATION_SHARE, VALIDATION_SHARE)
+    sides = split_sides(groups, patches.labels, fractions=shares, seed=seed)
+    return train(patches.take(sides == 0), patches.take(sides == 1), config, seed=seed)
+
+
+def cross_validate(
+    patches: PatchSet,
+    groups: Sequence[Hashable],
+    config: TrainingConfig,
+    *,
+    k: int,
+    first: int | None = None,
+    seed: int,
+) -> list[dict[str, float]]:
+    """Train without each fold and test on it.
+
+    Args:
+        patches: all of them.
+        groups: of each patch; a group stands in one fold.
+        config: the recipe.
+        k: number of folds.
+        first: stop after so many folds.
+        seed: of folds and trainings.
+
+    Returns:
+        Scores of each fold, percent.
+    """
+    fold = folds(groups, patches.labels, k=k, seed=seed)
+    found = []
+    for number in range(k if first is None else first):
+        began = time.monotonic()
+        inside, names = np.flatnonzero(fold != number), list(groups)
+        outcome = learn(patches.take(inside), [names[index] for index in inside], config, seed=seed + number)
+        scores = evaluate(outcome.model, patches.take(fold == number), outcome.threshold)
+        found.append({name: 100 * getattr(scores, name) for name in ("accuracy", "precision", "recall", "f1")})
+        _tell(number, k, found[-1], outcome, began)
+    return found
+
+
+def strips(corners: NDArray[np.int64], *, k: int) -> NDArray[np.int64]:
+    """Cut a micrograph into vertical strips of equal count: strip of each patch, from left to right."""
+    order = np.argsort(corners[:, 0], kind="stable")
+    found = np.zeros(len(corners), dtype=np.int64)
+    for number, members in enumerate(np.array_split(order, k)):
+        found[members] = number
+    return found
+
+
+def away_from(corners: NDArray[np.int64], inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which patches lie more than the guard band to the left or right of every patch that is ``inside``."""
+    low, high = corners[inside, 0].min(), corners[inside, 0].max()
+    return np.asarray((corners[:, 0] < low - GUARD_PX) | (corners[:, 0] > high + GUARD_PX))
+
+
+def judge_by_place(
+    known: PatchSet, place: Micrograph, config: TrainingConfig, *, k: int, seed: int
+) -> list[dict[str, float]]:
+    """Train on the paper's patches and all strips but one, and test on that one.
+
+    Returns:
+        By strip, percent: ``negatives_refused`` (brown, not lymphocytes), ``positive_recall`` and
+        ``background_refused`` (blue nuclei), where the strip holds such patches.
+    """
+    strip, names = strips(place.corners, k=k), np.array(names_of(place.patches))
+    known_names = names_of(known)
+    chains = place_groups(["slide"] * len(names), place.corners)
+    found = []
+    for number in range(k):
+        began = time.monotonic()
+        inside = strip == number
+        secret = set(names[inside])
+        other = np.flatnonzero(away_from(place.corners, inside) & ~np.isin(names, list(secret)))
+        old = np.flatnonzero([name not in secret for name in known_names])
+        groups = [*(known_names[index] for index in old), *(chains[index] for index in other)]
+        outcome = learn(joined(known.take(old), place.patches.take(other)), groups, config, seed=seed + number)
+        called = predict(outcome.model, place.patches.images[inside]) >= outcome.threshold
+        found.append(_shares(place.names[inside], called))
+        _tell(number, k, found[-1], outcome, began)
+    return found
+
+
+def _shares(names: NDArray[np.str_], called: NDArray[np.bool_]) -> dict[str, float]:
+    """Give the share of each class that was judged rightly, percent; a class that is not there has none."""
+    right = {
+        "negatives_refused": ~called[names == "negative"],
+        "positive_recall": called[names == "positive"],
+        "background_refused": ~called[names == "background"],
+    }
+    return {name: 100 * float(share.mean()) for name, share in right.items() if len(share)}
+
+
+def joined(one: PatchSet, two: PatchSet) -> PatchSet:
+    """Put two sets of patches one after the other."""
+    return PatchSet(np.concatenate([one.images, two.images]), np.concatenate([one.labels, two.labels]))
+
+
+def summary(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Average each figure over the folds that have it, and give its spread (sample standard deviation) as ``…_sd``."""
+    found: dict[str, float] = {}
+    for name in dict.fromkeys(name for row in rows for name in row):
+        values = [row[name] for row in rows if name in row]
+        found[name] = round(statistics.fmean(values), 3)
+        found[f"{name}_sd"] = round(statistics.stdev(values), 3) if len(values) > 1 else 0.0
+    return found
+
+
+def announced(title: str, work: Callable[[], list[dict[str, float]]]) -> dict[str, float]:
+    """Say what is measured, measure it, and average."""
+    print(f"{title} …", file=sys.stderr, flush=True)
+    return summary(work())
+
+
+def _tell(number: int, k: int, found: Mapping[str, float], outcome: TrainingOutcome, began: float) -> None:
+    words = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
+    how = f"{outcome.steps} steps, {outcome.stopped_because}, {time.monotonic() - began:.0f} s"
+    print(f"  fold {number + 1}/{k}: {words}; {how}", file=sys.stderr, flush=True)
