@@ -140,6 +140,8 @@ SPECTACULAR_SETTINGS = {
         "Source": "labeling.choices.Source",
         "Shape": "labeling.choices.Shape",
         "RunState": "detection.choices.RunState",
+        "TrialState": "detection.choices.TrialState",
+        "WhyStopped": "detection.choices.WhyStopped",
         "ModelStatus": "detection.choices.ModelStatus",
         "Verdict": "detection.choices.Verdict",
         "PromotionKind": "detection.choices.PromotionKind",

@@ -10,15 +10,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from detection import exports, selectors, services
-from detection.models import DetectionRun, TrainingRun
+from detection.models import DetectionRun, TrainingRun, Trial
 from detection.serializers import (
     DetectionQuerySerializer,
     DetectionRunSerializer,
     DetectionStartSerializer,
     ThresholdSerializer,
+    checked,
+)
+from detection.training_serializers import (
+    TrainingRunDetailSerializer,
     TrainingRunSerializer,
     TrainingStartSerializer,
-    checked,
+    TrialDetailSerializer,
 )
 from labeling.apis.base import AnyAccept, ListApi
 from labeling.choices import Role
@@ -45,7 +49,7 @@ class TrainingRunsApi(ListApi):
     @extend_schema(
         operation_id="training_run_start",
         request=TrainingStartSerializer,
-        responses={201: TrainingRunSerializer, 200: TrainingRunSerializer},
+        responses={201: TrainingRunDetailSerializer, 200: TrainingRunDetailSerializer},
     )
     def post(self, request: Request, study_id: int) -> Response:
         wanted = checked(TrainingStartSerializer, request.data)
@@ -59,7 +63,7 @@ class TrainingRunsApi(ListApi):
 def _training_answer(run_id: int, status: int = 200) -> Response:
     run = selectors.training_run_at(run_id)
     counts = selectors.dataset_counts([run.dataset_id])[run.dataset_id]
-    return Response(TrainingRunSerializer(selectors.training_run_words(run, counts)).data, status=status)
+    return Response(TrainingRunDetailSerializer(selectors.training_run_detail(run, counts)).data, status=status)
 
 
 class TrainingRunApi(Api):
@@ -67,7 +71,7 @@ class TrainingRunApi(Api):
     locate = selectors.training_run_at
     found: TrainingRun
 
-    @extend_schema(operation_id="training_run_detail", responses=TrainingRunSerializer)
+    @extend_schema(operation_id="training_run_detail", responses=TrainingRunDetailSerializer)
     def get(self, request: Request, run_id: int) -> Response:
         return _training_answer(run_id)
 
@@ -77,10 +81,31 @@ class TrainingCancelApi(Api):
     locate = selectors.training_run_at
     found: TrainingRun
 
-    @extend_schema(operation_id="training_run_cancel", request=None, responses=TrainingRunSerializer)
+    @extend_schema(operation_id="training_run_cancel", request=None, responses=TrainingRunDetailSerializer)
     def post(self, request: Request, run_id: int) -> Response:
         services.training_cancel(run=self.found)
         return _training_answer(run_id)
+
+
+class TrainingStopApi(Api):
+    access = {"POST": member(Role.ADMIN)}
+    locate = selectors.training_run_at
+    found: TrainingRun
+
+    @extend_schema(operation_id="training_run_stop", request=None, responses=TrainingRunDetailSerializer)
+    def post(self, request: Request, run_id: int) -> Response:
+        services.training_stop(run=self.found)
+        return _training_answer(run_id)
+
+
+class TrialApi(Api):
+    access = {"GET": MEMBER}
+    locate = selectors.trial_at
+    found: Trial
+
+    @extend_schema(operation_id="trial_detail", responses=TrialDetailSerializer)
+    def get(self, request: Request, run_id: int, number: int) -> Response:
+        return Response(TrialDetailSerializer(selectors.trial_detail(self.found)).data)
 
 
 class DetectionRunsApi(ListApi):

@@ -19,6 +19,30 @@ FINAL_STATES = (RunState.DONE, RunState.INCOMPLETE, RunState.FAILED, RunState.CA
 COUNTED_STATES = (RunState.DONE, RunState.INCOMPLETE)
 
 
+class TrialState(models.TextChoices):
+    """Where one configuration of a search is."""
+
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+    PRUNED = "pruned", "Pruned"
+    STOPPED = "stopped", "Stopped"
+    FAILED = "failed", "Failed"
+
+
+LOST_STATES = (TrialState.PRUNED, TrialState.FAILED)
+
+
+class WhyStopped(models.TextChoices):
+    """Why a trial, or one training within it, came to its end."""
+
+    FINISHED = "finished", "All steps taken"
+    NO_IMPROVEMENT = "no_improvement", "No improvement"
+    PRUNED = "pruned", "Worse than the others at the same step"
+    ASKED = "asked", "Somebody asked"
+    BUDGET = "budget", "The time was over"
+    DIVERGED = "diverged", "The loss was no number any more"
+
+
 class BlockState(models.TextChoices):
     """Where one block of a detection run is."""
 
@@ -56,3 +80,9 @@ class Preset(models.TextChoices):
 
     DEFAULT = "default", "Default"
     QUICK = "quick", "Quick look"
+    PAPER = "paper", "As in the paper"
+    MODEL_B = "model-b", "Model B"
+
+
+MAX_TRIALS, MAX_FOLDS, MAX_MINUTES = 200, 10, 60 * 24 * 14
+"""Of a training run; two weeks of computing."""

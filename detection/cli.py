@@ -14,7 +14,7 @@ from detection import selectors
 from detection.choices import OPEN_STATES, RunState
 from detection.models import ModelVersion, Run
 from labeling.cli import find_study
-from labeling.models import Study
+from labeling.models import DatasetVersion, Study
 
 POLL_S = 1.0
 SAY_EVERY_S = 5.0
@@ -45,6 +45,14 @@ def model_named(study: Study, name: str) -> ModelVersion:
     if model is None:
         raise CommandError(f"Study {study.name} has no model {name!r}. Use its number, or current.")
     return model
+
+
+def dataset_numbered(study: Study, number: int) -> DatasetVersion:
+    """Find a data-set version of a study by its number."""
+    dataset = DatasetVersion.objects.filter(study=study, number=number).first()
+    if dataset is None:
+        raise CommandError(f"Study {study.name} has no data-set version {number}.")
+    return dataset
 
 
 def progress_line(run: Run) -> str:

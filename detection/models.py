@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from detection.choices import BlockState, ModelStatus, PromotionKind, RunState, Verdict
+from detection.choices import BlockState, ModelStatus, PromotionKind, RunState, TrialState, Verdict, WhyStopped
 from labeling.models import SHA256, DatasetVersion, Slide, Study, User
 
 
@@ -39,7 +39,7 @@ class Run(models.Model):
 
 
 class TrainingRun(Run):
-    """One training, from a frozen data set to a model version."""
+    """One training or one search, from a frozen data set to a model version."""
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="training_runs")
     dataset = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="training_runs")
@@ -48,10 +48,19 @@ class TrainingRun(Run):
     seed = models.BigIntegerField()
     device = models.CharField(max_length=60, blank=True)
     versions = models.JSONField(default=dict, help_text="torch and friends that trained it")
+    trial_limit = models.PositiveSmallIntegerField(default=1, help_text="configurations to try; 1: the recipe alone")
+    folds = models.PositiveSmallIntegerField(default=0, help_text="of the cross-validation; 0: none")
+    minutes = models.PositiveIntegerField(null=True, blank=True, help_text="no new step after so much computing")
+    space = models.JSONField(null=True, blank=True, help_text="ranges of a search")
+    seconds = models.FloatField(default=0.0, help_text="spent computing, over all attempts")
+    stop_asked_at = models.DateTimeField(null=True, blank=True)
+    metrics = models.JSONField(null=True, blank=True, help_text="what the model is worth, judged once at the end")
 
     class Meta:
         ordering = ["-number"]
         constraints = [
+            models.CheckConstraint(condition=Q(trial_limit__gte=1), name="training_tries_something"),
+            models.CheckConstraint(condition=~Q(folds=1), name="training_folds_are_several"),
             models.UniqueConstraint(fields=["study", "number"], name="training_number_once"),
             models.UniqueConstraint(fields=["created_by", "client_key"], name="training_key_once"),
             models.CheckConstraint(condition=Q(state__in=RunState.values), name="training_state_known"),
@@ -62,18 +71,35 @@ class TrainingRun(Run):
 
 
 class Trial(models.Model):
-    """One configuration tried within a training run: its parameters, curve and scores."""
+    """One configuration tried within a training run: its parameters, curve and validation scores.
+
+    ``fold_results`` holds one entry for each training of the configuration that has ended (see
+    ``runs.search.FoldResult``), so that a run which is taken up again repeats none of them. Fold 0 is the training on
+    the whole training side; folds from 1 are those of the cross-validation.
+    """
 
     run = models.ForeignKey(TrainingRun, on_delete=models.PROTECT, related_name="trials")
     number = models.PositiveSmallIntegerField(default=1)
+    state = models.CharField(max_length=10, choices=TrialState.choices, default=TrialState.RUNNING)
     parameters = models.JSONField()
-    curve = models.JSONField(default=list)
-    metrics = models.JSONField(null=True, blank=True)
-    stopped_because = models.CharField(max_length=60, blank=True)
+    curve = models.JSONField(default=list, help_text="of the training under way, or of the last one")
+    fold_results = models.JSONField(default=list)
+    metrics = models.JSONField(null=True, blank=True, help_text="validation scores; of folds the mean")
+    validation_loss = models.FloatField(null=True, blank=True, help_text="what trials are ranked by; of folds the mean")
+    stopped_because = models.CharField(max_length=60, choices=WhyStopped.choices, blank=True)
+    seconds = models.FloatField(default=0.0)
 
     class Meta:
         ordering = ["run", "number"]
-        constraints = [models.UniqueConstraint(fields=["run", "number"], name="trial_number_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "number"], name="trial_number_once"),
+            models.CheckConstraint(condition=Q(state__in=TrialState.values), name="trial_state_known"),
+        ]
+
+    @property
+    def study_id(self) -> int:
+        """The study that the trial belongs to."""
+        return self.run.study_id
 
 
 @pghistory.track(fields=["status", "threshold", "reason"], model_name="ModelVersionEvent")

@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from config.errors import NotFoundError
-from detection.choices import BlockState, ModelStatus, RunState
+from detection.choices import LOST_STATES, OPEN_STATES, BlockState, ModelStatus, RunState, TrialState
 from detection.models import DetectionBlock, DetectionRun, ModelVersion, Run, TrainingRun, Trial
 from labeling.models import DatasetItem, DatasetVersion, Study
 from labeling.selectors import ABSENT
@@ -32,6 +32,8 @@ class RunErrorWords(TypedDict):
     code: str
     message: str
 
+
+_FOLD = ("fold", "validation_loss", "metrics", "threshold", "steps", "best_step", "stopped_because", "seconds")
 
 SideCounts = dict[str, dict[str, int]]
 
@@ -59,11 +61,37 @@ def detection_run_at(run_id: int) -> DetectionRun:
 
 
 def training_runs() -> QuerySet[TrainingRun]:
-    """Training runs with all that their description needs."""
-    trials = Trial.objects.select_related("model")
+    """Training runs with all that their description needs; the curves of their trials are read one by one."""
+    trials = Trial.objects.select_related("model").defer("curve")
     return TrainingRun.objects.select_related("dataset", "created_by").prefetch_related(
         Prefetch("trials", queryset=trials)
     )
+
+
+def trial_at(run_id: int, number: int) -> Trial:
+    """Find a trial by its run's id and its number."""
+    trial = Trial.objects.select_related("run", "model").filter(run=run_id, number=number).first()
+    if trial is None:
+        raise NotFoundError(ABSENT)
+    return trial
+
+
+def best_trial(trials: Iterable[Trial], *, folds: int) -> Trial | None:
+    """Choose the configuration of the lowest mean validation loss.
+
+    The loss, and not accuracy or F1: it needs no threshold, which is chosen only afterwards; it moves with every patch
+    and not only with those that change sides, so that on a few hundred patches it tells configurations apart where
+    accuracies are equal; and it is what training lowers and early stopping watches. A mean over fewer folds is no fair
+    comparison, so a trial that was stopped between its folds is taken only where none has them all.
+
+    Args:
+        trials: of one run.
+        folds: trainings that a whole trial has.
+    """
+    judged = [(trial.validation_loss, trial.number, trial) for trial in trials if trial.validation_loss is not None]
+    judged = [one for one in judged if one[2].state not in LOST_STATES]
+    whole = [one for one in judged if len(one[2].fold_results) >= folds]
+    return min(whole or judged, key=lambda one: one[:2])[2] if judged else None
 
 
 def models() -> QuerySet[ModelVersion]:
@@ -148,11 +176,16 @@ def _eta_s(run: Run, now: datetime) -> float | None:
     """Seconds left if the rest goes as fast as what is done; None while nobody can tell."""
     if run.state != RunState.RUNNING or run.started_at is None or not 0 < run.done <= run.total:
         return None
-    return round((now - run.started_at).total_seconds() / run.done * (run.total - run.done), 1)
+    # A training may have waited for a new worker in between: what counts is the time it was computed on.
+    spent_s = run.seconds if isinstance(run, TrainingRun) else (now - run.started_at).total_seconds()
+    left_s = spent_s / run.done * (run.total - run.done)
+    if isinstance(run, TrainingRun) and run.minutes is not None:
+        left_s = min(left_s, max(0.0, 60 * run.minutes - spent_s))
+    return round(left_s, 1)
 
 
 def run_progress(run: Run) -> Progress:
-    """Tell how far a run is: steps of a training, blocks of a detection."""
+    """Tell how far a run is: steps of a training, thousandths of a training of a search, blocks of a detection."""
     return {"done": run.done, "total": run.total, "message": run.message, "eta_s": _eta_s(run, timezone.now())}
 
 
@@ -176,8 +209,7 @@ def run_words(run: Run) -> dict[str, Any]:
 def training_run_words(run: TrainingRun, counts: SideCounts) -> dict[str, Any]:
     """Describe a training run; ``counts`` come from ``dataset_counts``."""
     trials = list(run.trials.all())
-    trial = trials[-1] if trials else None
-    model = getattr(trial, "model", None)
+    best = _chosen(run, trials)
     dataset = {"id": run.dataset.pk, "number": run.dataset.number, "content_hash": run.dataset.content_hash}
     return run_words(run) | {
         "study": run.study_id,
@@ -186,10 +218,57 @@ def training_run_words(run: TrainingRun, counts: SideCounts) -> dict[str, Any]:
         "seed": run.seed,
         "device": run.device,
         "dataset": dataset | {"counts": counts},
-        "curve": trial.curve if trial else [],
-        "metrics": trial.metrics if trial else None,
-        "model_id": model.pk if model else None,
+        "trial_limit": run.trial_limit,
+        "folds": run.folds,
+        "minutes": run.minutes,
+        "space": run.space,
+        "seconds": round(run.seconds, 1),
+        "stop_asked": run.stop_asked_at is not None,
+        "best_trial": best.number if best else None,
+        "metrics": run.metrics,
+        "model_id": next((trial.model.pk for trial in trials if hasattr(trial, "model")), None),
     }
+
+
+def _chosen(run: TrainingRun, trials: list[Trial]) -> Trial | None:
+    """Give the trial that became the model, or is the best so far."""
+    made = next((trial for trial in trials if hasattr(trial, "model")), None)
+    return made or best_trial(trials, folds=max(1, run.folds))
+
+
+def training_run_detail(run: TrainingRun, counts: SideCounts) -> dict[str, Any]:
+    """Describe a training run with its trials, and the curve of the one to look at: under way, else the best."""
+    trials = list(run.trials.all())
+    shown = _shown(run, trials)
+    return training_run_words(run, counts) | {
+        "trials": [trial_words(trial) for trial in trials],
+        "curve_trial": shown.number if shown else None,
+        "curve": shown.curve if shown else [],
+    }
+
+
+def _shown(run: TrainingRun, trials: list[Trial]) -> Trial | None:
+    under_way = [trial for trial in trials if trial.state == TrialState.RUNNING and run.state in OPEN_STATES]
+    return under_way[-1] if under_way else _chosen(run, trials) or (trials[-1] if trials else None)
+
+
+def trial_words(trial: Trial) -> dict[str, Any]:
+    """Describe a trial without its curve."""
+    return {
+        "number": trial.number,
+        "state": trial.state,
+        "parameters": trial.parameters,
+        "validation_loss": trial.validation_loss,
+        "metrics": trial.metrics,
+        "stopped_because": trial.stopped_because or None,
+        "seconds": trial.seconds,
+        "folds": [{name: one[name] for name in _FOLD} for one in trial.fold_results],
+    }
+
+
+def trial_detail(trial: Trial) -> dict[str, Any]:
+    """Describe a trial with its curve."""
+    return trial_words(trial) | {"curve": trial.curve}
 
 
 def model_words(model: ModelVersion) -> dict[str, Any]:

@@ -5,8 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from detection.choices import ModelStatus, Preset, RunState
-from labeling.choices import Source
+from detection.choices import ModelStatus, RunState
 
 MAX_REGIONS, MAX_CORNERS = 200, 5000
 
@@ -85,33 +84,6 @@ class ClassCountsSerializer(serializers.Serializer[Any]):
     negative = serializers.IntegerField()
 
 
-class SideCountsSerializer(serializers.Serializer[Any]):
-    """Patches of each side of a data set."""
-
-    train = ClassCountsSerializer()
-    validation = ClassCountsSerializer()
-    test = ClassCountsSerializer()
-
-
-class FrozenDatasetSerializer(serializers.Serializer[Any]):
-    """The labels a run learned from."""
-
-    id = serializers.IntegerField()
-    number = serializers.IntegerField()
-    content_hash = serializers.CharField()
-    counts = SideCountsSerializer()
-
-
-class CurvePointSerializer(serializers.Serializer[Any]):
-    """One point of the curve."""
-
-    step = serializers.IntegerField()
-    loss = serializers.FloatField()
-    accuracy = serializers.FloatField(allow_null=True, help_text="on the validation side; empty between epochs")
-    precision = serializers.FloatField(allow_null=True)
-    recall = serializers.FloatField(allow_null=True)
-
-
 class RunSerializer(serializers.Serializer[Any]):
     """What both kinds of run show."""
 
@@ -126,31 +98,6 @@ class RunSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
-
-
-class TrainingRunSerializer(RunSerializer):
-    """One training."""
-
-    preset = serializers.ChoiceField(Preset.choices)
-    config = serializers.DictField()
-    seed = serializers.IntegerField()
-    device = serializers.CharField()
-    dataset = FrozenDatasetSerializer()
-    curve = CurvePointSerializer(many=True)
-    metrics = MetricsSerializer(allow_null=True)
-    model_id = serializers.IntegerField(allow_null=True)
-
-
-class TrainingStartSerializer(ClientKeySerializer):
-    """What to learn from, and how."""
-
-    preset = serializers.ChoiceField(Preset.choices)
-    sources = serializers.ListField(child=serializers.ChoiceField(Source.choices), required=False, allow_empty=False)
-    slides = serializers.ListField(
-        child=serializers.IntegerField(min_value=1), required=False, allow_empty=False, max_length=10_000
-    )
-    seed = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
-    epochs = serializers.IntegerField(required=False, min_value=1, max_value=500)
 
 
 class ModelSerializer(serializers.Serializer[Any]):

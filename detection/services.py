@@ -20,13 +20,13 @@ from detection.models import (
     ModelImport,
     ModelVersion,
     TrainingRun,
-    Trial,
 )
 from detection.nn.blocks import DetectionParams, plan_blocks
 from detection.nn.config import PRESETS, TrainingConfig
+from detection.nn.search import SearchSpace
 from labeling import services as labeling
 from labeling.choices import SlideState
-from labeling.models import Slide, Study, User
+from labeling.models import DatasetVersion, Slide, Study, User
 from labeling.selectors import slide_scale
 
 AnyRun = TypeVar("AnyRun", TrainingRun, DetectionRun, ModelComparison, ModelImport)
@@ -44,8 +44,13 @@ class TrainingWish:
         preset: one of ``choices.Preset``.
         sources: learn only from patches of these sources; None for all.
         slides: learn only from patches of these slides; None for all, imported patches too.
-        seed: of the split and the training.
+        seed: of the split, the training and the search.
         epochs: instead of the preset's.
+        dataset: a data-set version of the study to learn from; None freezes the labels as they are now.
+        trials: configurations to try; the first is the preset itself, 1 tries nothing else.
+        folds: of a cross-validation on the training side; 0 or 1 lets the validation side judge.
+        minutes: of computing, after which no new step is begun; None for no limit.
+        space: ranges of the search, by name; what is not named keeps the range of ``SearchSpace``.
     """
 
     preset: str
@@ -53,6 +58,11 @@ class TrainingWish:
     slides: list[int] | None = None
     seed: int = 0
     epochs: int | None = None
+    dataset: int | None = None
+    trials: int = 1
+    folds: int = 0
+    minutes: int | None = None
+    space: dict[str, list[float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +81,7 @@ class DetectionWish:
 
 
 def training_start(*, study: Study, user: User, client_key: uuid.UUID, wish: TrainingWish) -> tuple[TrainingRun, bool]:
-    """Freeze the labels asked for and queue a training on them.
+    """Queue a training, or a search, on a data-set version or on the labels as they are now, frozen for it.
 
     Args:
         study: whose labels.
@@ -84,7 +94,9 @@ def training_start(*, study: Study, user: User, client_key: uuid.UUID, wish: Tra
 
     Raises:
         ConflictError: ``client_key_reused``.
-        DomainError: the labels cannot be frozen: too few of a class.
+        NotFoundError: ``dataset_not_found``: no version of this study.
+        DomainError: the labels cannot be frozen: too few of a class; or ``preset``, ``config_invalid``,
+            ``dataset_and_filter``.
     """
     with transaction.atomic():
         Study.objects.select_for_update().get(pk=study.pk)
@@ -92,21 +104,36 @@ def training_start(*, study: Study, user: User, client_key: uuid.UUID, wish: Tra
         earlier = earlier_run(TrainingRun, user, client_key, asked)
         if earlier is not None:
             return earlier, False
-        config = _recipe(wish)
-        dataset = labeling.dataset_freeze(
-            study=study, user=user, seed=wish.seed, sources=wish.sources or (), slides=wish.slides or ()
-        )
+        config, space = _recipe(wish), SearchSpace.from_json(wish.space or {})
         run = TrainingRun.objects.create(
             study=study,
-            dataset=dataset,
+            dataset=_dataset_for(study, user, wish),
             preset=wish.preset,
             config=config.to_json(),
             seed=wish.seed,
+            trial_limit=wish.trials,
+            folds=wish.folds if wish.folds > 1 else 0,
+            minutes=wish.minutes,
+            space=space.to_json() if wish.trials > 1 else None,
             **new_run(TrainingRun, study, user, client_key, asked),
         )
-        Trial.objects.create(run=run, parameters=config.to_json())
         ring(tasks.train, run.pk)
     return run, True
+
+
+def _dataset_for(study: Study, user: User, wish: TrainingWish) -> DatasetVersion:
+    if wish.dataset is None:
+        return labeling.dataset_freeze(
+            study=study, user=user, seed=wish.seed, sources=wish.sources or (), slides=wish.slides or ()
+        )
+    if wish.sources or wish.slides:
+        raise DomainError(
+            "A data-set version is learned from as a whole. Leave out sources and slides.", code="dataset_and_filter"
+        )
+    dataset = DatasetVersion.objects.filter(study=study, pk=wish.dataset).first()
+    if dataset is None:
+        raise NotFoundError("This study has no such data-set version.", code="dataset_not_found")
+    return dataset
 
 
 def _recipe(wish: TrainingWish) -> TrainingConfig:
@@ -150,6 +177,26 @@ def training_cancel(*, run: TrainingRun) -> None:
         ConflictError: ``run_ended``.
     """
     _cancel(TrainingRun, run.pk)
+
+
+def training_stop(*, run: TrainingRun) -> None:
+    """Ask a training to begin no new step, to keep the best so far and to end with it.
+
+    One that has not validated anything yet has nothing to keep and ends cancelled. Asking twice is asking once.
+
+    Raises:
+        ConflictError: ``run_ended``.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        locked = TrainingRun.objects.select_for_update().get(pk=run.pk)
+        if locked.state not in OPEN_STATES:
+            raise ConflictError("This run has ended and cannot be stopped any more.", code="run_ended")
+        locked.stop_asked_at = locked.stop_asked_at or now
+        if locked.state == RunState.QUEUED and not locked.trials.filter(validation_loss__isnull=False).exists():
+            locked.state, locked.cancelled_at, locked.finished_at = RunState.CANCELLED, now, now
+            locked.message = "Stopped before it began, so there is nothing to keep"
+        locked.save(update_fields=["stop_asked_at", "state", "cancelled_at", "finished_at", "message"])
 
 
 def detection_cancel(*, run: DetectionRun) -> None:

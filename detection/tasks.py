@@ -52,8 +52,9 @@ def import_model(import_id: int) -> None:
 @shared_task
 def reconcile() -> None:
     """Ring again for runs that wait: no message is needed for a run to end."""
-    from detection import leases
+    from detection import leases, workspace
 
+    workspace.sweep()
     for run_id in leases.waiting_trainings():
         _ring(train, run_id)
     for run_id in leases.waiting_detections():

@@ -9,6 +9,8 @@ urlpatterns = [
     path("studies/<int:study_id>/training-runs", apis.TrainingRunsApi.as_view()),
     path("training-runs/<int:run_id>", apis.TrainingRunApi.as_view()),
     path("training-runs/<int:run_id>/cancel", apis.TrainingCancelApi.as_view()),
+    path("training-runs/<int:run_id>/stop", apis.TrainingStopApi.as_view()),
+    path("training-runs/<int:run_id>/trials/<int:number>", apis.TrialApi.as_view()),
     path("studies/<int:study_id>/models", registry.ModelsApi.as_view()),
     path("studies/<int:study_id>/models/import", registry.ModelImportsApi.as_view()),
     path("studies/<int:study_id>/models/roll-back", registry.RollBackApi.as_view()),

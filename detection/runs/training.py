@@ -1,37 +1,40 @@
 """The training worker's work: from frozen labels to a model version."""
 
 import logging
-import time
 from collections import defaultdict
 from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Max
-from django.db.models.functions import Now
+from django.db.models import F, Max
+from django.db.models.functions import Coalesce, Now
 from PIL import Image
 
 from config.errors import DomainError
-from detection import leases
-from detection.choices import RunState
+from detection import leases, workspace
+from detection.choices import FINAL_STATES, RunState, TrialState
 from detection.models import ModelVersion, TrainingRun, Trial
-from detection.nn import training as nn_training
-from detection.nn.checkpoint import CheckpointMeta, save_checkpoint
-from detection.nn.config import TrainingConfig
+from detection.nn.checkpoint import load_checkpoint
 from detection.nn.data import PatchSet
-from detection.nn.evaluation import evaluate
-from detection.nn.metrics import Scores
-from detection.nn.training import CurvePoint, TrainingOutcome
+from detection.nn.errors import TrainingError
 from detection.runs.devices import device, device_name, tell_device, versions
+from detection.runs.judging import judge_model
+from detection.runs.reins import LostError, Reins
+from detection.runs.search import Search, Work
+from detection.runs.trials import WHOLE
 from labeling import media
 from labeling.choices import Side
-from labeling.models import DatasetVersion, LabelClass, Study
+from labeling.models import DatasetVersion, Study
 
 logger = logging.getLogger(__name__)
 
-WRITE_EVERY_S = 1.0
+LOADING = "Loading patches"
+STOPPED = "Stopped when asked; the best so far was kept"
+OUT_OF_TIME = "The time was over; the best so far was kept"
+STOPPED_EMPTY = "Stopped before anything was validated, so there is nothing to keep"
 
 
 def train(run_id: int) -> None:
@@ -50,12 +53,23 @@ def train(run_id: int) -> None:
     try:
         with leases.Heartbeat(lease) as beat:
             _train(lease, beat)
+    except LostError:
+        logger.info("training run %s was cancelled or taken over", run_id)
     except DomainError as error:
         _fail(lease, error.code, error.message)
     except Exception as error:
         words = f"The training stopped by itself ({type(error).__name__}). It is tried three times."
         lease.give_back(error=words, error_code="training_crashed", message="", finished_at=Now())
         raise
+    finally:
+        _tidy(run_id)
+
+
+def _tidy(run_id: int) -> None:
+    """Remove the working folder of a run that has ended, and what others left."""
+    if TrainingRun.objects.filter(pk=run_id, state__in=FINAL_STATES).exists():
+        workspace.remove(run_id)
+    workspace.sweep()
 
 
 def _fail(lease: leases.Lease, code: str, words: str) -> None:
@@ -64,60 +78,52 @@ def _fail(lease: leases.Lease, code: str, words: str) -> None:
 
 def _train(lease: leases.Lease, beat: leases.Heartbeat) -> None:
     place = device()
-    lease.update(started_at=Now(), device=device_name(place), versions=versions(), done=0, message="Loading patches")
-    run = TrainingRun.objects.select_related("dataset", "study").get(pk=lease.pk)
-    sides = load_sides(run.dataset)
-    config = TrainingConfig.from_json(run.config)
-    outcome = nn_training.train(
-        sides[Side.TRAIN],
-        sides[Side.VALIDATION],
-        config,
-        seed=run.seed,
-        device=place,
-        on_point=_Teller(lease),
-        should_stop=beat.lost.is_set,
+    lease.update(
+        started_at=Coalesce("started_at", Now()), device=device_name(place), versions=versions(), message=LOADING
     )
-    if beat.lost.is_set():
-        logger.info("training run %s was cancelled or taken over", run.pk)
+    run = TrainingRun.objects.select_related("dataset", "study").get(pk=lease.pk)
+    work = Work(run, lease, Reins(run, beat), load_sides(run.dataset), place, workspace.folder(run.pk))
+    search = Search(work)
+    search.go()
+    best = search.best()
+    if best is None:
+        _end_empty(work)
         return
+    if run.folds and not work.reins.asked():
+        search.fit(best, WHOLE)
     lease.update(message="Judging the test patches")
-    test = evaluate(outcome.model, sides[Side.TEST], outcome.threshold)
-    _finish(lease, run, _Result(outcome, test, *_store(run, config, outcome)))
+    _finish(work, _judged(work, best, search.kept_network(best)))
+
+
+def _end_empty(work: Work) -> None:
+    """End a run in which nothing was validated.
+
+    Raises:
+        TrainingError: nobody asked for that.
+    """
+    if work.reins.asked():
+        work.lease.finish(state=RunState.CANCELLED, message=STOPPED_EMPTY, cancelled_at=Now(), finished_at=Now())
+    elif work.reins.why():
+        raise TrainingError("The time was over before anything was validated. Give it more minutes.", code="no_time")
+    else:
+        raise TrainingError(
+            "The loss of every trial was no number any more: lower the learning rates.", code="training_diverged"
+        )
 
 
 @dataclass(frozen=True)
 class _Result:
-    outcome: TrainingOutcome
-    test: Scores
+    trial: Trial
+    metrics: dict[str, Any]
     sha256: str
     size_bytes: int
 
-    @property
-    def metrics(self) -> dict[str, Any]:
-        return {"validation": self.outcome.metrics.to_json(), "test": self.test.to_json()}
 
-
-class _Teller:
-    """Puts the curve and the progress on the rows, about once a second."""
-
-    def __init__(self, lease: leases.Lease) -> None:
-        self.lease, self.written_at = lease, 0.0
-        self.curve: list[dict[str, Any]] = []
-
-    def __call__(self, point: CurvePoint) -> None:
-        self.curve.append(curve_point(point))
-        now = time.monotonic()
-        if now - self.written_at < WRITE_EVERY_S:
-            return
-        self.written_at = now
-        if self.lease.update(done=point.step, total=point.steps, message="Learning"):
-            Trial.objects.filter(run_id=self.lease.pk).update(curve=self.curve)
-
-
-def curve_point(point: CurvePoint) -> dict[str, Any]:
-    """Spell a point as the API shows it."""
-    kept = ("step", "loss", "accuracy", "precision", "recall")
-    return {name: value for name, value in point.to_json().items() if name in kept}
+def _judged(work: Work, trial: Trial, network: Path) -> _Result:
+    """Put the best network into the media store and judge it on the test side."""
+    model, meta = load_checkpoint(network)
+    metrics = judge_model(model.to(work.place), meta.threshold, work.run.dataset, work.sides)
+    return _Result(trial, metrics, media.store_copy(network), network.stat().st_size)
 
 
 def load_sides(dataset: DatasetVersion) -> dict[str, PatchSet]:
@@ -143,60 +149,38 @@ def patch_set(images: list[Any], labels: list[int]) -> PatchSet:
     return PatchSet(stacked, np.asarray(labels, dtype=np.int64))
 
 
-def _store(run: TrainingRun, config: TrainingConfig, outcome: TrainingOutcome) -> tuple[str, int]:
-    """Write the checkpoint into the media store; returns its SHA-256 and size."""
-    model = outcome.model
-    meta = CheckpointMeta(
-        shape=model.shape,
-        preprocessing=model.preprocessing,
-        class_names=_class_names(run.study),
-        threshold=outcome.threshold,
-        gate=outcome.gate,
-        dataset_hash=run.dataset.content_hash,
-        config=config,
-        model_mpp=run.study.model_mpp,
-        versions=run.versions,
-    )
-    with media.temp_file() as path:
-        sha256 = save_checkpoint(path, model, meta)
-        size_bytes = path.stat().st_size
-        media.store_file(path, sha256=sha256)
-    return sha256, size_bytes
-
-
-def _class_names(study: Study) -> tuple[str, str]:
-    classes = list(LabelClass.objects.filter(study=study))
-    names = [" / ".join(c.name for c in classes if c.counted is counted)[:200] for counted in (False, True)]
-    return names[0] or "Negative", names[1] or "Positive"
-
-
-def _finish(lease: leases.Lease, run: TrainingRun, result: _Result) -> None:
+def _finish(work: Work, result: _Result) -> None:
     """End the run and register the model in one transaction, unless the run is not ours any more."""
-    outcome = result.outcome
+    run = work.run
     with transaction.atomic():
         Study.objects.select_for_update().get(pk=run.study_id)
-        ended = lease.finish(
+        ended = work.lease.finish(
             state=RunState.DONE,
-            done=outcome.steps,
-            total=outcome.steps,
-            message="",
+            done=F("total"),
+            message=_last_words(work),
             error="",
             error_code="",
+            metrics=result.metrics,
+            seconds=work.reins.spent_s(),
             finished_at=Now(),
         )
         if not ended:
             return
-        trial = Trial.objects.get(run=run, number=1)
-        trial.curve = [curve_point(point) for point in outcome.curve]
-        trial.metrics, trial.stopped_because = result.metrics, outcome.stopped_because
-        trial.save()
         last = ModelVersion.objects.filter(study=run.study).aggregate(last=Max("number"))["last"] or 0
         ModelVersion.objects.create(
             study=run.study,
             number=last + 1,
-            trial=trial,
+            trial=result.trial,
             sha256=result.sha256,
             size_bytes=result.size_bytes,
-            metrics=result.metrics,
-            threshold=outcome.threshold,
+            metrics={side: result.metrics[side] for side in (Side.VALIDATION, Side.TEST)},
+            threshold=result.metrics["threshold"],
         )
+
+
+def _last_words(work: Work) -> str:
+    """Say why the run ended before it had done all it was asked for."""
+    if work.reins.asked():
+        return STOPPED
+    ended = work.run.trials.exclude(state__in=(TrialState.RUNNING, TrialState.STOPPED)).count()
+    return OUT_OF_TIME if ended < work.run.trial_limit else ""

@@ -72,6 +72,7 @@ def objects(people: People, field: Field) -> dict[str, Any]:
         "model_id": model.pk,
         "training-runs/run_id": training.pk,
         "detection-runs/run_id": detection.pk,
+        "number": 1,
         "level": 0,
         "col": 0,
         "row": 0,

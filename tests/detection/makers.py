@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from detection import models, services
-from detection.choices import ModelStatus, RunState
+from detection.choices import ModelStatus, RunState, TrialState
 from detection.nn.checkpoint import CheckpointMeta, save_checkpoint
 from detection.nn.training import train
 from labeling import media
@@ -33,6 +33,13 @@ from tests.factories import (
 
 SCORES = {"accuracy": 1.0, "precision": 1.0, "recall": 1.0, "f1": 1.0, "confusion": [[5, 0], [0, 5]], "count": 10}
 METRICS = {"validation": SCORES, "test": SCORES}
+
+
+def fold_result(fold: int = 0, loss: float | None = 0.3, **values: Any) -> dict[str, Any]:
+    """A training that has ended, as it stands in a trial's row."""
+    plain = {"threshold": 0.5, "steps": 20, "best_step": 10, "stopped_because": "finished", "seconds": 2.0}
+    point = {"step": 10, "loss": 0.5, "accuracy": 1.0, "precision": 1.0, "recall": 1.0, "validation_loss": loss}
+    return {"fold": fold, "validation_loss": loss, "metrics": SCORES, "curve": [point], **plain, **values}
 
 
 class TrainingRunFactory(factory.django.DjangoModelFactory[models.TrainingRun]):
@@ -54,8 +61,13 @@ class TrialFactory(factory.django.DjangoModelFactory[models.Trial]):
         model = models.Trial
 
     run = factory.SubFactory(TrainingRunFactory)
+    number = factory.LazyAttribute(lambda o: o.run.trials.count() + 1)
+    state = TrialState.DONE
     parameters = factory.LazyFunction(dict)
-    metrics = METRICS
+    metrics = SCORES
+    validation_loss = 0.3
+    fold_results = factory.LazyAttribute(lambda o: [fold_result(loss=o.validation_loss)])
+    stopped_because = "finished"
 
 
 class ModelFactory(factory.django.DjangoModelFactory[models.ModelVersion]):
@@ -246,15 +258,15 @@ def start_detection(slide: Slide, **wish: Any) -> models.DetectionRun:
     return run
 
 
-def start_training(study: Study, **wish: Any) -> models.TrainingRun:
-    """Queue a training of a tiny network, by a new person."""
+def start_training(study: Study, *, recipe: dict[str, Any] | None = None, **wish: Any) -> models.TrainingRun:
+    """Queue a training of a tiny network, by a new person; ``recipe`` changes the tiny network's."""
     run, _ = services.training_start(
         study=study,
         user=UserFactory.create(),
         client_key=uuid.uuid4(),
         wish=services.TrainingWish(preset="quick", **wish),
     )
-    run.config = tiny_config(epochs=4).to_json()
+    run.config = tiny_config(**{"epochs": 4, **(recipe or {})}).to_json()
     run.save(update_fields=["config"])
     return run
 

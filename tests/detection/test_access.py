@@ -12,6 +12,7 @@ from tests.detection.makers import DetectionRunFactory as QueuedRun
 from tests.detection.makers import (
     ModelImportFactory,
     TrainingRunFactory,
+    TrialFactory,
     add_toy_labels,
     compared,
     current_model,
@@ -30,6 +31,8 @@ CASES = [
     ("POST", "studies/{study}/training-runs", ADMIN),
     ("GET", "training-runs/{training}", EVERYBODY),
     ("POST", "training-runs/{training}/cancel", ADMIN),
+    ("POST", "training-runs/{training}/stop", ADMIN),
+    ("GET", "training-runs/{training}/trials/{trial}", EVERYBODY),
     ("GET", "studies/{study}/models", EVERYBODY),
     ("GET", "models/{model}", EVERYBODY),
     ("GET", "models/{model}/comparison", EVERYBODY),
@@ -58,7 +61,7 @@ BODIES: dict[str, dict] = {
     "slides/{slide}/detection-runs": {},
     "detection-runs/{detection}": {"threshold": 0.7},
 }
-KINDS = ("study", "training", "model", "slide", "detection", "queued", "comparison", "import")
+KINDS = ("study", "training", "trial", "model", "slide", "detection", "queued", "comparison", "import")
 FILES = {"studies/{study}/models/import"}
 
 
@@ -72,9 +75,11 @@ def things(people, toy_checkpoint):
         study=study, model=current, previous=model_of(study), created_by=people.admin, reason="it was"
     )
     slide = SlideFactory.create(study=study)
+    training = TrainingRunFactory.create(dataset=DatasetVersionFactory.create(study=study))
     return {
         "study": study.pk,
-        "training": TrainingRunFactory.create(dataset=DatasetVersionFactory.create(study=study)).pk,
+        "training": training.pk,
+        "trial": TrialFactory.create(run=training).number,
         "model": model.pk,
         "comparison": compared(model, current, Verdict.BETTER).pk,
         "import": ModelImportFactory.create(study=study).pk,
@@ -137,12 +142,10 @@ def test_the_table_is_whole():
         for method in ("get", "post", "put", "patch", "delete")
         if hasattr(view, method)
     }
-    spelt = {
-        (method, route.format(study="<int:study_id>", slide="<int:slide_id>", model="<int:model_id>",
-                              comparison="<int:comparison_id>", **{"import": "<int:import_id>"},
-                              **dict.fromkeys(("training", "detection", "queued"), "<int:run_id>")))
-        for method, route, _ in CASES
-    }  # fmt: skip
+    ids = dict.fromkeys(("training", "detection", "queued"), "<int:run_id>")
+    ids |= {"study": "<int:study_id>", "slide": "<int:slide_id>", "model": "<int:model_id>", "trial": "<int:number>"}
+    ids |= {"comparison": "<int:comparison_id>", "import": "<int:import_id>"}
+    spelt = {(method, route.format(**ids)) for method, route, _ in CASES}
     assert spelt == mine
 
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from detection import services
 from detection.choices import BlockState, ModelStatus, RunState
 from detection.models import DetectionBlock, DetectionRun, TrainingRun
+from detection.nn.search import SearchSpace
 from detection.registry.services import model_promote
 from labeling.choices import Side, SlideState
 from labeling.models import AccessRecord
@@ -23,6 +24,7 @@ from tests.detection.makers import (
     TrialFactory,
     add_toy_labels,
     finished_run,
+    fold_result,
     model_of,
 )
 from tests.factories import DatasetItemFactory, DatasetVersionFactory, SlideFactory
@@ -246,8 +248,8 @@ def test_a_training_run_shows_its_data_curve_and_scores(people):
     counted, other = people.study.classes.get(counted=True), people.study.classes.get(counted=False)
     for side, label_class in ((Side.TRAIN, counted), (Side.TRAIN, counted), (Side.TRAIN, other), (Side.TEST, other)):
         DatasetItemFactory.create(dataset=dataset, side=side, label_class=label_class)
-    run = TrainingRunFactory.create(dataset=dataset, state=RunState.DONE)
-    point = {"step": 3, "loss": 0.7, "accuracy": None, "precision": None, "recall": None}
+    run = TrainingRunFactory.create(dataset=dataset, state=RunState.DONE, metrics=METRICS)
+    point = {"step": 3, "loss": 0.7, "accuracy": None, "precision": None, "recall": None, "validation_loss": None}
     model = ModelFactory.create(trial=TrialFactory.create(run=run, curve=[point]))
     shown = people.client("pathologist").get(f"/api/training-runs/{run.pk}").json()
     assert shown["dataset"]["counts"] == {
@@ -256,7 +258,9 @@ def test_a_training_run_shows_its_data_curve_and_scores(people):
         "test": {"positive": 0, "negative": 1},
     }
     assert shown["dataset"]["content_hash"] == dataset.content_hash
-    assert (shown["curve"], shown["metrics"], shown["model_id"]) == ([point], METRICS, model.pk)
+    assert (shown["curve"], shown["curve_trial"], shown["model_id"]) == ([point], 1, model.pk)
+    rest: dict = {"judge_scores": None, "slides": [], "classes": [], "wrong": []}
+    assert shown["metrics"] == METRICS | rest
 
 
 def test_a_training_starts_by_the_address(people):
@@ -273,6 +277,63 @@ def test_a_training_starts_by_the_address(people):
     for bad in ({"preset": "odd"}, {"epochs": 0}, {"seed": -1}, {"sources": ["web"]}, {"slides": []}):
         assert client.post(address, body | bad, format="json").status_code == 400
     assert client.post(address, body | {"seed": 4}, format="json").json()["code"] == "client_key_reused"
+
+
+def test_a_search_starts_by_the_address_and_shows_what_it_was_asked(people):
+    add_toy_labels(people.study, 40)
+    address = f"/api/studies/{people.study.pk}/training-runs"
+    client = people.client("admin")
+    space = {"learning_rate": [1e-4, 1e-2], "max_steps": [100, 900]}
+    body: dict = {"preset": "paper", "trials": 5, "folds": 3, "minutes": 60, "space": space}
+    shown = client.post(address, body | {"client_key": str(uuid.uuid4())}, format="json").json()
+    assert (shown["trial_limit"], shown["folds"], shown["minutes"]) == (5, 3, 60)
+    assert shown["space"] == SearchSpace().to_json() | space
+    assert (shown["trials"], shown["best_trial"], shown["stop_asked"]) == ([], None, False)
+    again = body | {"client_key": str(uuid.uuid4()), "dataset": shown["dataset"]["id"]}
+    assert client.post(address, again, format="json").json()["dataset"] == shown["dataset"]
+    bad: dict
+    for bad in (
+        {"trials": 0}, {"trials": 201}, {"folds": 11}, {"minutes": 0}, {"dataset": 0}, {"dataset": "x"},
+        {"space": {"dropout": [0, 1], "learning_rate": [2, 1]}}, {"space": {"max_steps": [1.5, 3]}},
+        {"space": {"learning_rate": [1e-3]}}, {"space": {"learning_rate": ["nan", 1]}}, {"space": []},
+        {"dataset": shown["dataset"]["id"], "sources": ["import"]},
+    ):  # fmt: skip
+        answer = client.post(address, body | {"client_key": str(uuid.uuid4())} | bad, format="json")
+        assert answer.status_code == 400, bad
+    foreign = DatasetVersionFactory.create()
+    answer = client.post(address, again | {"client_key": str(uuid.uuid4()), "dataset": foreign.pk}, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (404, "dataset_not_found")
+
+
+def test_a_stop_is_asked_for_by_the_address(people):
+    run = TrainingRunFactory.create(dataset__study=people.study, state=RunState.RUNNING)
+    client = people.client("admin")
+    for _ in range(2):
+        answer = client.post(f"/api/training-runs/{run.pk}/stop")
+        assert (answer.status_code, answer.json()["state"], answer.json()["stop_asked"]) == (200, "running", True)
+    TrainingRun.objects.filter(pk=run.pk).update(state=RunState.DONE)
+    answer = client.post(f"/api/training-runs/{run.pk}/stop")
+    assert (answer.status_code, answer.json()["code"]) == (409, "run_ended")
+
+
+def test_the_table_of_trials_has_no_curves_and_each_trial_its_own(people):
+    run = TrainingRunFactory.create(dataset__study=people.study, state=RunState.RUNNING, trial_limit=3)
+    point = {"step": 5, "loss": 0.7, "accuracy": 0.9, "precision": 0.8, "recall": 1.0, "validation_loss": 0.4}
+    TrialFactory.create(run=run, validation_loss=0.4, curve=[point], parameters={"learning_rate": 0.01})
+    TrialFactory.create(run=run, state="running", validation_loss=None, metrics=None, fold_results=[],
+                        stopped_because="", curve=[point | {"step": 6}])  # fmt: skip
+    client = people.client("lab")
+    shown = client.get(f"/api/training-runs/{run.pk}").json()
+    first, second = shown["trials"]
+    assert (first["state"], first["parameters"], first["validation_loss"]) == ("done", {"learning_rate": 0.01}, 0.4)
+    assert first["folds"] == [{name: value for name, value in fold_result(loss=0.4).items() if name != "curve"}]
+    assert (second["stopped_because"], second["metrics"]) == (None, None)
+    assert "curve" not in first
+    assert (shown["curve_trial"], shown["curve"], shown["best_trial"]) == (2, [point | {"step": 6}], 1)
+    assert client.get(f"/api/training-runs/{run.pk}/trials/1").json() == first | {"curve": [point]}
+    assert client.get(f"/api/training-runs/{run.pk}/trials/3").status_code == 404
+    [listed] = client.get(f"/api/studies/{people.study.pk}/training-runs").json()["results"]
+    assert {"trials", "curve", "curve_trial"}.isdisjoint(listed)
 
 
 def test_too_few_labels_are_a_conflict_in_words(people):

@@ -153,6 +153,46 @@ def test_train_without_waiting_returns_at_once(study):
     assert TrainingRun.objects.latest("pk").state == RunState.QUEUED
 
 
+def test_train_searches_on_a_frozen_version(study, tmp_path, monkeypatch):
+    add_toy_labels(study)
+    out = tmp_path / "out.json"
+    monkeypatch.setitem(PRESETS, "model-b", tiny_config(epochs=0, max_steps=8, validate_every_steps=4))
+    run("train", "--study", study.name, "--preset", "model-b", "--here")
+    dataset = TrainingRun.objects.get(preset="model-b").dataset
+    add_toy_labels(study, 2)
+    said = run(
+        "train", "--study", study.name, "--dataset", dataset.number, "--preset", "model-b", "--trials", 2, "--folds", 2,
+        "--minutes", 5, "--range", "learning_rate=1e-3:0.01", "--range", "max_steps=8:12", "--seed", 7, "--here",
+        "--json", out,
+    )  # fmt: skip
+    made = json.loads(out.read_text())
+    assert (made["state"], made["dataset"]["id"], made["seed"]) == ("done", dataset.pk, 7)
+    assert (made["trial_limit"], made["folds"], made["minutes"]) == (2, 2, 5)
+    assert (made["space"]["learning_rate"], made["space"]["max_steps"]) == ([0.001, 0.01], [8, 12])
+    assert [trial["number"] for trial in made["trials"]] == [1, 2]
+    assert f"trial {made['best_trial']}: validation loss" in said
+    assert "the best" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--trials", "0"], "between 1 and 200"),
+        (["--folds", "11"], "between 0 and 10"),
+        (["--minutes", "x"], "minutes"),
+        (["--range", "learning_rate"], "NAME=LOW:HIGH"),
+        (["--range", "dropout=0:1", "--trials", "2"], "dropout"),
+        (["--range", "max_steps=9:8", "--trials", "2"], "max_steps"),
+        (["--dataset", "99"], "no data-set version 99"),
+    ],
+)
+def test_train_refuses_in_words(study, options, words):
+    before = TrainingRun.objects.count()
+    with pytest.raises(CommandError, match=words):
+        run("train", "--study", study.name, *options)
+    assert TrainingRun.objects.count() == before
+
+
 def test_a_training_that_fails_fails_the_command(study, monkeypatch, tmp_path):
     add_toy_labels(study)
     monkeypatch.setattr("detection.management.commands.train._train", lambda pk: services.training_cancel(

@@ -15,6 +15,7 @@ from detection.choices import ModelStatus, RunState
 from detection.models import ModelVersion, TrainingRun, Trial
 from detection.nn.checkpoint import load_checkpoint
 from detection.nn.config import PRESETS
+from detection.runs import search
 from detection.runs import training as training_runs
 from labeling import media
 from labeling.choices import Side
@@ -44,12 +45,13 @@ def test_a_training_leaves_a_candidate_with_its_scores(study):
     trial = run.trials.get()
     model = trial.model
     assert (model.status, model.number, model.promoted_at) == (ModelStatus.CANDIDATE, 1, None)
-    assert trial.metrics == model.metrics
     assert model.metrics is not None
     assert set(model.metrics) == {"validation", "test"}
+    assert model.metrics == {side: (run.metrics or {})[side] for side in model.metrics}
+    assert trial.metrics == model.metrics["validation"]
     assert model.metrics["test"]["count"] == run.dataset.items.filter(side=Side.TEST).count()
     assert [point["step"] for point in trial.curve] == sorted(point["step"] for point in trial.curve)
-    assert set(trial.curve[0]) == {"step", "loss", "accuracy", "precision", "recall"}
+    assert set(trial.curve[0]) == {"step", "loss", "accuracy", "precision", "recall", "validation_loss"}
     assert run.device == "cpu"
     assert {"torch", "python", "tilscope"} <= set(run.versions)
 
@@ -77,6 +79,7 @@ def test_the_same_labels_and_seed_give_the_same_model(study):
 
 def test_twice_is_once(study):
     run = finished(start_training(study))
+    assert run.trials.get().parameters == run.config
     before = (TrainingRun.objects.values().get(pk=run.pk), Trial.objects.values().get(run=run))
     tasks.train(run.pk)
     assert (TrainingRun.objects.values().get(pk=run.pk), Trial.objects.values().get(run=run)) == before
@@ -97,7 +100,7 @@ def test_a_training_whose_worker_died_is_taken_again(study):
     TrainingRun.objects.filter(pk=run.pk).update(lease_until=Now() - timedelta(seconds=1))
     assert leases.waiting_trainings() == [run.pk]
     assert finished(run).state == RunState.DONE
-    assert run.attempts == 2
+    assert run.token == 2
 
 
 def test_a_training_whose_worker_died_three_times_has_failed(study):
@@ -115,7 +118,7 @@ def test_a_cancel_stops_a_training_that_runs(study, monkeypatch):
     run = start_training(study)
     TrainingRun.objects.filter(pk=run.pk).update(config=run.config | {"epochs": 500, "patience": 500})
     begun = threading.Event()
-    monkeypatch.setattr(training_runs._Teller, "__call__", lambda *_: begun.set())
+    monkeypatch.setattr(search._Watch, "tell", lambda *_: begun.set())
 
     def work() -> None:
         runs.train(run.pk)
@@ -168,7 +171,7 @@ def test_a_start_takes_the_preset_and_the_epochs(study):
     assert made
     assert run.config == PRESETS["default"].changed(epochs=3).to_json()
     assert (run.seed, run.dataset.seed, run.created_by) == (4, 4, user)
-    assert run.trials.get().parameters == run.config
+    assert not run.trials.exists()
 
 
 def test_the_same_key_is_the_same_run(study):

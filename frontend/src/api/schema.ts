@@ -70,28 +70,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/comparisons/{comparison_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * @description A view whose every method states its rule.
-         *
-         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
-         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
-         */
-        get: operations["comparison_detail"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/detection-runs/{run_id}": {
         parameters: {
             query?: never;
@@ -262,28 +240,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/model-imports/{import_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * @description A view whose every method states its rule.
-         *
-         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
-         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
-         */
-        get: operations["model_import_detail"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/models/{model_id}": {
         parameters: {
             query?: never;
@@ -300,100 +256,6 @@ export interface paths {
         get: operations["model_detail"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/models/{model_id}/card": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * @description A view whose every method states its rule.
-         *
-         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
-         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
-         */
-        get: operations["model_card"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/models/{model_id}/card.md": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * @description A view whose every method states its rule.
-         *
-         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
-         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
-         */
-        get: operations["model_card_file"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/models/{model_id}/checkpoint": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * @description A view whose every method states its rule.
-         *
-         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
-         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
-         */
-        get: operations["model_checkpoint"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/models/{model_id}/comparison": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * @description A view whose every method states its rule.
-         *
-         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
-         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
-         */
-        get: operations["model_comparison"];
-        put?: never;
-        /**
-         * @description A view whose every method states its rule.
-         *
-         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
-         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
-         */
-        post: operations["model_compare"];
         delete?: never;
         options?: never;
         head?: never;
@@ -713,56 +575,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/studies/{study_id}/models/import": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * @description A view whose every method states its rule.
-         *
-         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
-         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
-         */
-        post: operations["model_import"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/studies/{study_id}/models/roll-back": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * @description A view whose every method states its rule.
-         *
-         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
-         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
-         */
-        get: operations["model_roll_back_preview"];
-        put?: never;
-        /**
-         * @description A view whose every method states its rule.
-         *
-         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
-         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
-         */
-        post: operations["model_roll_back"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/studies/{study_id}/patch-summary": {
         parameters: {
             query?: never;
@@ -794,23 +606,6 @@ export interface paths {
         };
         /** @description A list: filtered by an allow-list, ordered, in pages. */
         get: operations["patch_list"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/studies/{study_id}/promotions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** @description A list: filtered by an allow-list, ordered, in pages. */
-        get: operations["promotion_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -937,6 +732,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/training-runs/{run_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        post: operations["training_run_stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/training-runs/{run_id}/trials/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        get: operations["trial_detail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/uploads/{upload_id}": {
         parameters: {
             query?: never;
@@ -968,26 +807,24 @@ export interface components {
             readonly created_at: string;
             readonly password: string;
         };
-        /** @description The frozen labels a model was made from. */
-        CardDataset: {
-            id: number;
-            number: number;
-            seed: number;
-            rule: {
-                [key: string]: unknown;
-            };
-            /** Format: date-time */
-            created_at: string;
-            classes: components["schemas"]["ClassSides"][];
-            patches_learned: number;
-            slides_learned: number;
-            patches_without_slide: number;
-        };
-        /** @description Where scores begin to count, and why there. */
-        CardThreshold: {
+        /** @description How far scores are probabilities. */
+        Calibration: {
+            bins: components["schemas"]["CalibrationBin"][];
             /** Format: double */
-            value: number;
-            how: string;
+            expected_error: number | null;
+        };
+        /** @description Patches of similar score: what the model said, and which share was positive. */
+        CalibrationBin: {
+            /** Format: double */
+            low: number;
+            /** Format: double */
+            high: number;
+            count: number;
+            /** Format: double */
+            said: number;
+            /** Format: double */
+            found: number;
+            interval: number[];
         };
         /** @description Patches of one class. */
         ClassCount: {
@@ -999,12 +836,15 @@ export interface components {
             positive: number;
             negative: number;
         };
-        /** @description Patches of one class on each side. */
-        ClassSides: {
+        /** @description Share of a class that is called as it should be. */
+        ClassScores: {
+            class_id: number;
             name: string;
-            sides: {
-                [key: string]: number;
-            };
+            counted: boolean;
+            count: number;
+            /** Format: double */
+            accuracy: number;
+            interval: number[];
         };
         /** @description A double-click on a cell. */
         ClickRequest: {
@@ -1013,46 +853,6 @@ export interface components {
             class_id: number;
             /** Format: uuid */
             client_key: string;
-        };
-        /** @description A candidate against the current model, on the same frozen test patches. */
-        Comparison: {
-            id: number;
-            number: number;
-            study: number;
-            state: components["schemas"]["RunState"];
-            progress: components["schemas"]["RunProgress"];
-            error: components["schemas"]["RunError"] | null;
-            code_version: string;
-            created_by: string;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            started_at: string | null;
-            /** Format: date-time */
-            finished_at: string | null;
-            candidate: components["schemas"]["ModelRef"];
-            current: components["schemas"]["ModelRef"];
-            dataset: components["schemas"]["DatasetRef"];
-            /** @description empty until it is done */
-            verdict: (components["schemas"]["Verdict"] | components["schemas"]["NullEnum"]) | null;
-            /** @description test patches that the current model had seen: not compared on */
-            left_out: number | null;
-            /** @description numbers of models that may have seen the patches: not known here */
-            unknown_data: number[];
-            /** @description empty until done, and where no patch was left */
-            result: components["schemas"]["ComparisonResult"] | null;
-        };
-        /** @description What two models made of the same patches; differences are candidate minus current. */
-        ComparisonResult: {
-            positives: number;
-            negatives: number;
-            candidate: components["schemas"]["Judged"];
-            current: components["schemas"]["Judged"];
-            difference: components["schemas"]["Intervals"];
-            mcnemar: components["schemas"]["McNemar"];
-            /** @description too few patches of a kind to tell anything apart */
-            too_few: boolean;
-            verdict: components["schemas"]["Verdict"];
         };
         /** @description One point of the curve. */
         CurvePoint: {
@@ -1068,12 +868,8 @@ export interface components {
             precision: number | null;
             /** Format: double */
             recall: number | null;
-        };
-        /** @description Frozen labels. */
-        DatasetRef: {
-            id: number;
-            number: number;
-            content_hash: string;
+            /** Format: double */
+            validation_loss?: number | null;
         };
         /** @description What a person may choose of a detection. */
         DetectionParamsRequest: {
@@ -1146,13 +942,6 @@ export interface components {
                 [key: string]: unknown;
             };
         };
-        /** @description What speaks for a model against the one that counts. */
-        Evidence: {
-            /** @description empty: no model counts, and the first needs no comparison */
-            current: components["schemas"]["ModelRef"] | null;
-            /** @description empty: not compared yet */
-            comparison: components["schemas"]["Comparison"] | null;
-        };
         /** @description Why something failed. */
         Failure: {
             code: string;
@@ -1165,51 +954,23 @@ export interface components {
             content_hash: string;
             counts: components["schemas"]["SideCounts"];
         };
-        /** @description What the checkpoint says of itself. */
-        Inside: {
-            architecture: string;
-            shape: {
-                [key: string]: unknown;
-            };
-            preprocessing: {
-                [key: string]: unknown;
-            };
-            /** @description not counted, counted */
-            class_names: string[];
-            gate: {
-                [key: string]: unknown;
-            } | null;
-            config: {
-                [key: string]: unknown;
-            };
-            /** Format: double */
-            model_mpp: number | null;
-            patch_px: number;
-            versions: {
-                [key: string]: string;
-            };
-        };
-        /** @description A value with the limits of its 95 % interval. */
-        Interval: {
-            /** Format: double */
-            value: number;
-            /** Format: double */
-            low: number;
-            /** Format: double */
-            high: number;
-        };
-        /** @description Each score with its interval. */
+        /** @description 95 % intervals of scores. */
         Intervals: {
-            accuracy: components["schemas"]["Interval"];
-            precision: components["schemas"]["Interval"];
-            recall: components["schemas"]["Interval"];
-            f1: components["schemas"]["Interval"];
+            accuracy: number[];
+            precision: number[];
+            recall: number[];
         };
-        /** @description One of the two models on the patches, at its own threshold. */
-        Judged: {
+        /** @description A model over all thresholds, on the test side. */
+        JudgeScores: {
             /** Format: double */
             threshold: number;
-            scores: components["schemas"]["Scores"];
+            roc: components["schemas"]["Roc"];
+            precision_recall: components["schemas"]["PrecisionRecall"];
+            /** Format: double */
+            auc: number | null;
+            /** Format: double */
+            average_precision: number | null;
+            calibration: components["schemas"]["Calibration"];
             intervals: components["schemas"]["Intervals"];
         };
         /** @description A kind of cell. */
@@ -1243,18 +1004,6 @@ export interface components {
             /** Format: date-time */
             readonly created_at: string;
         };
-        /** @description McNemar's test; first the candidate, second the current model. */
-        McNemar: {
-            /** @description patches that only the candidate calls rightly */
-            only_first: number;
-            /** @description patches that only the current model calls rightly */
-            only_second: number;
-            method: components["schemas"]["MethodEnum"];
-            /** Format: double */
-            statistic: number | null;
-            /** Format: double */
-            p_value: number;
-        };
         /** @description A person. */
         Me: {
             readonly id: number;
@@ -1271,14 +1020,12 @@ export interface components {
             /** Format: date-time */
             readonly created_at: string;
         };
-        /** @enum {string} */
-        MethodEnum: "exact" | "chi_square";
         /** @description Scores on both sides that training never saw. */
         Metrics: {
             validation: components["schemas"]["Scores"];
             test: components["schemas"]["Scores"];
         };
-        /** @description A counter, trained here or imported. */
+        /** @description A trained counter. */
         Model: {
             id: number;
             number: number;
@@ -1288,55 +1035,14 @@ export interface components {
             size_bytes: number;
             /** Format: double */
             threshold: number;
-            /** @description empty: nobody here has judged an imported model */
-            metrics: components["schemas"]["Metrics"] | null;
-            /** @description empty: imported */
-            training_run: number | null;
-            imported_by: string | null;
-            /** @description of an imported file */
-            file_name: string;
+            metrics: components["schemas"]["Metrics"];
+            training_run: number;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
             promoted_at: string | null;
             promoted_by: string | null;
             reason: string;
-        };
-        /** @description Everything that is known of a model. */
-        ModelCard: {
-            model: components["schemas"]["Model"];
-            study: components["schemas"]["StudyRef"];
-            origin: components["schemas"]["Origin"];
-            /** @description of an imported model: what its file says */
-            dataset_hash: string;
-            /** @description empty: not known here */
-            dataset: components["schemas"]["CardDataset"] | null;
-            /** @description empty: the file is missing or damaged */
-            inside: components["schemas"]["Inside"] | null;
-            scores: components["schemas"]["Metrics"] | null;
-            threshold: components["schemas"]["CardThreshold"];
-            history: components["schemas"]["Promotion"][];
-            limits: string[];
-        };
-        /** @description A model file from elsewhere. */
-        ModelImport: {
-            id: number;
-            number: number;
-            study: number;
-            state: components["schemas"]["RunState"];
-            progress: components["schemas"]["RunProgress"];
-            error: components["schemas"]["RunError"] | null;
-            code_version: string;
-            created_by: string;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            started_at: string | null;
-            /** Format: date-time */
-            finished_at: string | null;
-            file_name: string;
-            size_bytes: number;
-            model_id: number | null;
         };
         /** @description Which model counted. */
         ModelRef: {
@@ -1374,25 +1080,6 @@ export interface components {
         };
         /** @enum {unknown} */
         NullEnum: null;
-        /** @description Who made a model, when, with what. */
-        Origin: {
-            kind: components["schemas"]["OriginKindEnum"];
-            words: string;
-            by: string;
-            /** Format: date-time */
-            at: string;
-            file_name: string;
-            /** @description its number */
-            training_run: number | null;
-            preset: string | null;
-            seed: number | null;
-            device: string | null;
-            versions: {
-                [key: string]: string;
-            };
-        };
-        /** @enum {string} */
-        OriginKindEnum: "trained" | "imported";
         PaginatedDetectionRunList: {
             /** @example 123 */
             count: number;
@@ -1422,21 +1109,6 @@ export interface components {
              */
             previous?: string | null;
             results: components["schemas"]["Model"][];
-        };
-        PaginatedPromotionList: {
-            /** @example 123 */
-            count: number;
-            /**
-             * Format: uri
-             * @example http://api.example.org/accounts/?page=4
-             */
-            next?: string | null;
-            /**
-             * Format: uri
-             * @example http://api.example.org/accounts/?page=2
-             */
-            previous?: string | null;
-            results: components["schemas"]["Promotion"][];
         };
         PaginatedTrainingRunList: {
             /** @example 123 */
@@ -1507,29 +1179,25 @@ export interface components {
             /** Format: double */
             threshold?: number;
         };
+        /** @description Precision over recall: lists of equal length. */
+        PrecisionRecall: {
+            recall: number[];
+            precision: number[];
+            threshold: (number | null)[];
+        };
         /** @enum {string} */
-        PresetEnum: "default" | "quick";
+        PresetEnum: "default" | "quick" | "paper" | "model-b";
         /** @description How far something is. */
         Progress: {
             done: number;
             total: number;
             message: string;
         };
-        /** @description One change of the model that counts. */
-        Promotion: {
-            id: number;
-            kind: components["schemas"]["PromotionKind"];
-            model: components["schemas"]["ModelRef"];
-            previous: components["schemas"]["ModelRef"] | null;
-            comparison: number | null;
-            verdict: (components["schemas"]["Verdict"] | components["schemas"]["NullEnum"]) | null;
+        /** @description Why this model counts from now on. */
+        PromoteRequest: {
+            /** @default  */
             reason: string;
-            created_by: string;
-            /** Format: date-time */
-            created_at: string;
         };
-        /** @enum {string} */
-        PromotionKind: "promotion" | "roll_back";
         /** @description Who said it. */
         Reader: {
             readonly id: number;
@@ -1542,22 +1210,27 @@ export interface components {
                 [key: string]: boolean;
             };
         };
-        /** @description Why another model counts from now on. */
-        ReasonRequest: {
-            /** @default  */
-            reason: string;
+        /** @description Receiver operating characteristic: lists of equal length. */
+        Roc: {
+            fpr: number[];
+            tpr: number[];
+            threshold: (number | null)[];
         };
         /** @enum {string} */
         Role: "pathologist" | "lab" | "admin";
-        /** @description Which model counts, and which would come back. */
-        RollBack: {
-            current: components["schemas"]["ModelRef"] | null;
-            former: components["schemas"]["ModelRef"] | null;
-        };
         /** @description Why a run failed. */
         RunError: {
             code: string;
             message: string;
+        };
+        /** @description All that is known of a run's model; runs of earlier versions know the scores alone. */
+        RunMetrics: {
+            validation: components["schemas"]["Scores"];
+            test: components["schemas"]["Scores"];
+            judge_scores?: components["schemas"]["JudgeScores"] | null;
+            slides?: components["schemas"]["SlideScores"][];
+            classes?: components["schemas"]["ClassScores"][];
+            wrong?: components["schemas"]["WrongPatch"][];
         };
         /** @description How far a run is. */
         RunProgress: {
@@ -1591,6 +1264,20 @@ export interface components {
             /** @description [[tn, fp], [fn, tp]] */
             confusion: number[][];
             count: number;
+        };
+        /** @description Ranges of a search, ``[low, high]``; what is absent keeps the paper's range. */
+        SearchSpace: {
+            max_steps?: number[];
+            learning_rate?: number[];
+            weight_decay?: number[];
+            patience_steps?: number[];
+        };
+        /** @description Ranges of a search, ``[low, high]``; what is absent keeps the paper's range. */
+        SearchSpaceRequest: {
+            max_steps?: number[];
+            learning_rate?: number[];
+            weight_decay?: number[];
+            patience_steps?: number[];
         };
         /** @enum {string} */
         Shape: "ring" | "cross" | "square" | "diamond";
@@ -1630,6 +1317,23 @@ export interface components {
             code: string;
             count: number;
         };
+        /** @description Scores on the test patches of one slide; no slide: imported patches. */
+        SlideScores: {
+            /** Format: double */
+            accuracy: number;
+            /** Format: double */
+            precision: number;
+            /** Format: double */
+            recall: number;
+            /** Format: double */
+            f1: number;
+            /** @description [[tn, fp], [fn, tp]] */
+            confusion: number[][];
+            count: number;
+            slide: number | null;
+            slide_code: string | null;
+            intervals: components["schemas"]["Intervals"];
+        };
         /** @enum {string} */
         SlideState: "queued" | "processing" | "ready" | "failed";
         /** @enum {string} */
@@ -1664,18 +1368,13 @@ export interface components {
             /** Format: date-time */
             readonly created_at: string;
         };
-        /** @description Whose model it is. */
-        StudyRef: {
-            id: number;
-            name: string;
-        };
         /** @description What runs here. */
         System: {
             version: string;
             device: string;
             commit: string;
         };
-        /** @description One training. */
+        /** @description One training or search, as it stands in a list. */
         TrainingRun: {
             id: number;
             number: number;
@@ -1698,9 +1397,70 @@ export interface components {
             seed: number;
             device: string;
             dataset: components["schemas"]["FrozenDataset"];
-            curve: components["schemas"]["CurvePoint"][];
+            /** @description configurations to try; 1: the recipe alone */
+            trial_limit: number;
+            /** @description of the cross-validation; 0: none */
+            folds: number;
+            /** @description of computing, after which no new step is begun */
+            minutes: number | null;
+            space: components["schemas"]["SearchSpace"] | null;
+            /**
+             * Format: double
+             * @description spent computing, over all attempts
+             */
+            seconds: number;
+            /** @description somebody has asked to end with the best so far */
+            stop_asked: boolean;
+            /** @description number of the trial that is the best so far */
+            best_trial: number | null;
             metrics: components["schemas"]["Metrics"] | null;
             model_id: number | null;
+        };
+        /** @description One training or search, with its trials and all that is known of its model. */
+        TrainingRunDetail: {
+            id: number;
+            number: number;
+            study: number;
+            state: components["schemas"]["RunState"];
+            progress: components["schemas"]["RunProgress"];
+            error: components["schemas"]["RunError"] | null;
+            code_version: string;
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            started_at: string | null;
+            /** Format: date-time */
+            finished_at: string | null;
+            preset: components["schemas"]["PresetEnum"];
+            config: {
+                [key: string]: unknown;
+            };
+            seed: number;
+            device: string;
+            dataset: components["schemas"]["FrozenDataset"];
+            /** @description configurations to try; 1: the recipe alone */
+            trial_limit: number;
+            /** @description of the cross-validation; 0: none */
+            folds: number;
+            /** @description of computing, after which no new step is begun */
+            minutes: number | null;
+            space: components["schemas"]["SearchSpace"] | null;
+            /**
+             * Format: double
+             * @description spent computing, over all attempts
+             */
+            seconds: number;
+            /** @description somebody has asked to end with the best so far */
+            stop_asked: boolean;
+            /** @description number of the trial that is the best so far */
+            best_trial: number | null;
+            metrics: components["schemas"]["RunMetrics"] | null;
+            model_id: number | null;
+            trials: components["schemas"]["Trial"][];
+            curve: components["schemas"]["CurvePoint"][];
+            /** @description number of the trial whose curve this is */
+            curve_trial: number | null;
         };
         /** @description What to learn from, and how. */
         TrainingStartRequest: {
@@ -1710,13 +1470,86 @@ export interface components {
              */
             client_key: string;
             preset: components["schemas"]["PresetEnum"];
+            /** @description a data-set version; absent: the labels as they are now */
+            dataset?: number | null;
             sources?: components["schemas"]["Source"][];
             slides?: number[];
             seed?: number;
             epochs?: number;
+            trials?: number;
+            folds?: number;
+            minutes?: number | null;
+            space?: components["schemas"]["SearchSpaceRequest"] | null;
+        };
+        /** @description One configuration of a search; its scores are validation scores, of folds the mean. */
+        Trial: {
+            number: number;
+            state: components["schemas"]["TrialState"];
+            parameters: {
+                [key: string]: unknown;
+            };
+            /**
+             * Format: double
+             * @description what trials are ranked by
+             */
+            validation_loss: number | null;
+            metrics: components["schemas"]["Scores"] | null;
+            stopped_because: (components["schemas"]["WhyStopped"] | components["schemas"]["NullEnum"]) | null;
+            /** Format: double */
+            seconds: number;
+            folds: components["schemas"]["TrialFold"][];
+        };
+        /** @description One configuration with the curve of its training under way, or of its last one. */
+        TrialDetail: {
+            number: number;
+            state: components["schemas"]["TrialState"];
+            parameters: {
+                [key: string]: unknown;
+            };
+            /**
+             * Format: double
+             * @description what trials are ranked by
+             */
+            validation_loss: number | null;
+            metrics: components["schemas"]["Scores"] | null;
+            stopped_because: (components["schemas"]["WhyStopped"] | components["schemas"]["NullEnum"]) | null;
+            /** Format: double */
+            seconds: number;
+            folds: components["schemas"]["TrialFold"][];
+            curve: components["schemas"]["CurvePoint"][];
+        };
+        /** @description One training of a configuration that has ended. */
+        TrialFold: {
+            /** @description 0: on the whole training side, judged by the validation side */
+            fold: number;
+            /** Format: double */
+            validation_loss: number | null;
+            metrics: components["schemas"]["Scores"];
+            /** Format: double */
+            threshold: number;
+            steps: number;
+            best_step: number;
+            stopped_because: components["schemas"]["WhyStopped"];
+            /** Format: double */
+            seconds: number;
         };
         /** @enum {string} */
-        Verdict: "better" | "worse" | "not_told_apart";
+        TrialState: "running" | "done" | "pruned" | "stopped" | "failed";
+        /** @enum {string} */
+        WhyStopped: "finished" | "no_improvement" | "pruned" | "asked" | "budget" | "diverged";
+        /** @description A test patch that the model calls wrongly. */
+        WrongPatch: {
+            patch: number;
+            slide: number | null;
+            slide_code: string | null;
+            x_l0: number | null;
+            y_l0: number | null;
+            truth: string;
+            /** @description whether the label is of a counted class */
+            positive: boolean;
+            /** Format: double */
+            score: number;
+        };
     };
     responses: never;
     parameters: never;
@@ -1798,27 +1631,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Error"];
-                };
-            };
-        };
-    };
-    comparison_detail: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                comparison_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Comparison"];
                 };
             };
         };
@@ -2022,27 +1834,6 @@ export interface operations {
             };
         };
     };
-    model_import_detail: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                import_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ModelImport"];
-                };
-            };
-        };
-    };
     model_detail: {
         parameters: {
             query?: never;
@@ -2064,119 +1855,6 @@ export interface operations {
             };
         };
     };
-    model_card: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                model_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ModelCard"];
-                };
-            };
-        };
-    };
-    model_card_file: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                model_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/markdown": string;
-                };
-            };
-        };
-    };
-    model_checkpoint: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                model_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/octet-stream": string;
-                };
-            };
-        };
-    };
-    model_comparison: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                model_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Evidence"];
-                };
-            };
-        };
-    };
-    model_compare: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                model_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Comparison"];
-                };
-            };
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Comparison"];
-                };
-            };
-        };
-    };
     model_promote: {
         parameters: {
             query?: never;
@@ -2188,7 +1866,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["ReasonRequest"];
+                "application/json": components["schemas"]["PromoteRequest"];
             };
         };
         responses: {
@@ -2644,89 +2322,6 @@ export interface operations {
             };
         };
     };
-    model_import: {
-        parameters: {
-            query: {
-                /** @description drawn by the sender; the same key never makes a second row */
-                client_key: string;
-                file_name?: string;
-            };
-            header?: never;
-            path: {
-                study_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                "application/octet-stream": string;
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ModelImport"];
-                };
-            };
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ModelImport"];
-                };
-            };
-        };
-    };
-    model_roll_back_preview: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                study_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RollBack"];
-                };
-            };
-        };
-    };
-    model_roll_back: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                study_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                "application/json": components["schemas"]["ReasonRequest"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Model"];
-                };
-            };
-        };
-    };
     patch_summary: {
         parameters: {
             query?: never;
@@ -2765,32 +2360,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Patch"];
-                };
-            };
-        };
-    };
-    promotion_list: {
-        parameters: {
-            query?: {
-                /** @description A page number within the paginated result set. */
-                page?: number;
-                /** @description Number of results to return per page. */
-                page_size?: number;
-            };
-            header?: never;
-            path: {
-                study_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PaginatedPromotionList"];
                 };
             };
         };
@@ -2862,7 +2431,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TrainingRun"];
+                    "application/json": components["schemas"]["TrainingRunDetail"];
                 };
             };
             201: {
@@ -2870,7 +2439,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TrainingRun"];
+                    "application/json": components["schemas"]["TrainingRunDetail"];
                 };
             };
         };
@@ -2934,7 +2503,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TrainingRun"];
+                    "application/json": components["schemas"]["TrainingRunDetail"];
                 };
             };
         };
@@ -2955,7 +2524,50 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TrainingRun"];
+                    "application/json": components["schemas"]["TrainingRunDetail"];
+                };
+            };
+        };
+    };
+    training_run_stop: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrainingRunDetail"];
+                };
+            };
+        };
+    };
+    trial_detail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrialDetail"];
                 };
             };
         };

@@ -21,6 +21,6 @@ def note_past_promotions(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("detection", "0002_model_comparisons_and_imports")]
+    dependencies = [("detection", "0004_model_comparisons_and_imports")]
 
     operations = [migrations.RunPython(note_past_promotions, migrations.RunPython.noop)]

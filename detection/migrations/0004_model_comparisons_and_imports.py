@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('detection', '0001_initial'),
+        ('detection', '0003_scores_of_earlier_runs'),
         ('labeling', '0002_membership_delete_event'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -1,0 +1,60 @@
+"""When a training run may not begin another step, and why."""
+
+import time
+
+from detection.choices import WhyStopped
+from detection.leases import Heartbeat
+from detection.models import TrainingRun
+
+LOST = "lost"
+_ASK_EVERY_S = 1.0
+
+
+class LostError(Exception):
+    """The run was cancelled, or another worker has taken it over: what is computed here is thrown away."""
+
+
+class Reins:
+    """Says whether to stop; asked at every step, so it looks at the row once a second only.
+
+    Args:
+        run: its ``seconds`` are those of earlier attempts.
+        beat: of the run's lease.
+    """
+
+    def __init__(self, run: TrainingRun, beat: Heartbeat) -> None:
+        self.run, self.beat = run, beat
+        self._began = time.monotonic()
+        self._looked = -_ASK_EVERY_S
+        self._asked = False
+
+    def spent_s(self) -> float:
+        """Seconds of computing so far, over all attempts."""
+        return self.run.seconds + time.monotonic() - self._began
+
+    def why(self) -> str:
+        """Give "lost", "asked" or "budget"; empty while the work may go on."""
+        if self.beat.lost.is_set():
+            return LOST
+        if self.asked():
+            return WhyStopped.ASKED
+        if self.run.minutes is not None and self.spent_s() >= 60 * self.run.minutes:
+            return WhyStopped.BUDGET
+        return ""
+
+    def asked(self) -> bool:
+        """Tell whether somebody has asked to stop."""
+        now = time.monotonic()
+        if not self._asked and now - self._looked >= _ASK_EVERY_S:
+            self._looked = now
+            self._asked = TrainingRun.objects.filter(pk=self.run.pk, stop_asked_at__isnull=False).exists()
+        return self._asked
+
+    def check_held(self) -> None:
+        """Leave the work if the run is not ours any more.
+
+        Raises:
+            LostError: it is not.
+        """
+        if self.beat.lost.is_set():
+            raise LostError
