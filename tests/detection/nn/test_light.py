@@ -8,8 +8,21 @@ import pytest
 
 @pytest.mark.parametrize(
     "module",
-    ["blocks", "comparison", "config", "curves", "data", "errors", "gate", "header", "metrics", "nms", "region"]
-    + ["search", "shape"],
+    [
+        "blocks",
+        "comparison",
+        "config",
+        "curves",
+        "data",
+        "errors",
+        "gate",
+        "header",
+        "metrics",
+        "nms",
+        "region",
+        "search",
+        "shape",
+    ],
 )
 def test_loads_without_torch_and_optuna(module):
     code = f"import sys, detection.nn.{module}; sys.exit(bool({{'torch', 'optuna'}} & set(sys.modules)))"
