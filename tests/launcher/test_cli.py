@@ -194,14 +194,18 @@ def test_a_new_home_gets_its_tables_before_the_first_command(tmp_path, monkeypat
         (home.folder / "data.json").write_text(json.dumps({"data": str(tmp_path)}))
         yield {}, ["PostgreSQL"] if own else []
 
-    done = []
+    def run(command, *, env):
+        done.append(command[-1])
+        return 0
+
+    done: list[str] = []
     monkeypatch.setattr(verbs, "install", lambda **options: None)
     monkeypatch.setattr(verbs, "servers", started)
     monkeypatch.setattr(verbs, "prepare_database", lambda env: done.append("tables"))
-    monkeypatch.setattr(verbs, "run_foreground", lambda command, *, env: done.append(command[-1]) or 0)
+    monkeypatch.setattr(verbs, "run_foreground", run)
     for _ in range(2):
         assert verbs.manage(tmp_path / "home", ["check"]) == 0
-    assert done == ([*(["tables"] if own else []), "check", "check"])
+    assert done == [*(["tables"] if own else []), "check", "check"]
 
 
 def test_an_unknown_measurement_is_named():
