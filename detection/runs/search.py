@@ -267,6 +267,7 @@ class _Watch:
     def __init__(self, search: Search, trial: Trial, fold: int) -> None:
         self.search, self.trial, self.fold = search, trial, fold
         self.why, self.written_at = "", 0.0
+        self.farthest, self.told_farther = search.work.run.done, False
         self.curve: list[dict[str, Any]] = []
         self.losses: dict[int, float] = {}
         may_prune = trial.number > 1 and not search.is_final(fold)
@@ -279,15 +280,16 @@ class _Watch:
             self.losses[point.step] = point.validation_loss
             if self.rivals and nn_search.should_prune(self.losses, self.rivals):
                 self.why = self.why or WhyStopped.PRUNED
-        if time.monotonic() - self.written_at >= WRITE_EVERY_S:
-            self.written_at = time.monotonic()
-            self._write(point)
-
-    def _write(self, point: CurvePoint) -> None:
-        work = self.search.work
         done, total = self._progress(point)
+        is_farther = done > self.farthest
+        if time.monotonic() - self.written_at >= WRITE_EVERY_S or (is_farther and not self.told_farther):
+            self._write(max(done, self.farthest), total, is_farther=is_farther)
+
+    def _write(self, done: int, total: int, *, is_farther: bool) -> None:
+        self.written_at, self.told_farther = time.monotonic(), self.told_farther or is_farther
+        work = self.search.work
         values: dict[str, Any] = {"done": done, "total": total, "message": self.search.says(self.trial, self.fold)}
-        if done > work.run.done:
+        if is_farther:
             # Farther than any attempt before: three deaths in a row at one place are a failure, not three in a week.
             values["attempts"] = 1
         if work.lease.update(**values, seconds=work.reins.spent_s()):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +50,40 @@ class Workers:
         children = Path(f"/proc/{self.detection.guard.pid}/task/{self.detection.guard.pid}/children").read_text()
         os.killpg(int(children.split()[0]), signal.SIGKILL)
         self.detection.guard.wait(10)
+
+
+class TrainingWorker:
+    """A training worker that is started and killed by hand; its lease is short, so that the next one need not wait."""
+
+    def __init__(self, logs: Path) -> None:
+        self.log = logs / "training.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it; torch is loaded with the first run."""
+        command = [venv_program("celery"), "-A", "config", "worker", "-n", "training-test@%h", "-Q", "training"]
+        command += ["-P", "solo", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env={**worker_environment(), "TILSCOPE_LEASE_S": "2"},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def kill(self) -> None:
+        """SIGKILL it and wait for its end."""
+        if self.process is not None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(10)
+            self.process = None
+
+    def log_tail(self) -> str:
+        """What it said last."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-60:])
 
 
 def worker_environment() -> dict[str, str]:

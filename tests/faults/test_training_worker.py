@@ -1,0 +1,83 @@
+"""A search whose worker is killed again and again ends once, with the weights of an undisturbed one."""
+
+import random
+import time
+from collections.abc import Callable
+
+import pytest
+import redis
+from django.conf import settings
+
+from detection import runs, tasks, workspace
+from detection.choices import FINAL_STATES, RunState, TrialState
+from detection.models import ModelVersion, TrainingRun
+from detection.nn.checkpoint import load_checkpoint, weights_hash
+from labeling import media
+from tests.detection.makers import add_toy_labels, start_training
+from tests.factories import StudyFactory
+from tests.faults.workers import TrainingWorker
+
+pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
+
+KILLS = 5
+WAIT_S = 60
+RECIPE = {"epochs": 0, "max_steps": 170, "validate_every_steps": 10, "patience_steps": 100_000}
+SPACE = {"max_steps": [150, 170], "learning_rate": [1e-3, 1e-2], "patience_steps": [100_000, 100_000]}
+
+
+@pytest.fixture
+def worker(tmp_path):
+    found = TrainingWorker(tmp_path)
+    redis.Redis.from_url(settings.REDIS_URL).flushall()
+    yield found
+    found.kill()
+
+
+def wait_until(reached: Callable[[], bool], worker: TrainingWorker) -> None:
+    """Wait; the reconciler is rung by hand, where beat rings it every five seconds."""
+    began = time.monotonic()
+    while not reached():
+        assert time.monotonic() - began < WAIT_S, worker.log_tail()
+        tasks.reconcile()
+        time.sleep(0.25)
+
+
+def fresh(run: TrainingRun) -> TrainingRun:
+    run.refresh_from_db()
+    return run
+
+
+def is_under_way(run: TrainingRun, claim: int) -> bool:
+    """Claimed so often; every other time farther than before too, for three deaths without progress fail a run."""
+    run.refresh_from_db()
+    return run.token >= claim and (claim % 2 == 0 or (run.attempts == 1 and run.done > 0))
+
+
+def test_a_killed_search_ends_by_itself_with_the_same_weights(worker):
+    study = StudyFactory.create()
+    add_toy_labels(study)
+    calm = start_training(study, trials=2, folds=2, recipe=RECIPE, space=SPACE)
+    runs.train(calm.pk)
+
+    run = start_training(study, trials=2, folds=2, recipe=RECIPE, space=SPACE, dataset=calm.dataset_id)
+    moments = [round(random.uniform(0.0, 0.8), 2) for _ in range(KILLS)]
+    for kill, moment in enumerate(moments, start=1):
+        worker.start()
+        wait_until(lambda number=kill: is_under_way(run, number), worker)  # type: ignore[misc]
+        time.sleep(moment)
+        worker.kill()
+        assert fresh(run).state == RunState.RUNNING, f"the kills {moments} came too late\n{worker.log_tail()}"
+    worker.start()
+    wait_until(lambda: fresh(run).state in FINAL_STATES, worker)
+
+    assert (fresh(calm).state, run.state, run.error) == (RunState.DONE, RunState.DONE, "")
+    assert run.token >= KILLS + 1
+    made, undisturbed = (ModelVersion.objects.get(trial__run=one) for one in (run, calm))
+    weights = [weights_hash(load_checkpoint(media.path_of(model.sha256))[0]) for model in (made, undisturbed)]
+    assert weights[0] == weights[1]
+    assert made.trial.number == undisturbed.trial.number
+    for trial, twin in zip(run.trials.all(), calm.trials.all(), strict=True):
+        assert (trial.state, trial.parameters) == (TrialState.DONE, twin.parameters)
+        assert [one["fold"] for one in trial.fold_results] == [one["fold"] for one in twin.fold_results]
+        assert trial.validation_loss == twin.validation_loss
+    assert not (workspace.folder(0).parent / str(run.pk)).exists()
