@@ -31,7 +31,7 @@ class WholeRangeField(RangeField):
     child = serializers.IntegerField()
 
 
-class IntervalsSerializer(serializers.Serializer[Any]):
+class ScoreIntervalsSerializer(serializers.Serializer[Any]):
     """95 % intervals of scores."""
 
     accuracy = RangeField()
@@ -82,7 +82,7 @@ class JudgeScoresSerializer(serializers.Serializer[Any]):
     auc = serializers.FloatField(allow_null=True)
     average_precision = serializers.FloatField(allow_null=True)
     calibration = CalibrationSerializer()
-    intervals = IntervalsSerializer()
+    intervals = ScoreIntervalsSerializer()
 
 
 class SlideScoresSerializer(ScoresSerializer):
@@ -90,7 +90,7 @@ class SlideScoresSerializer(ScoresSerializer):
 
     slide = serializers.IntegerField(allow_null=True)
     slide_code = serializers.CharField(allow_null=True)
-    intervals = IntervalsSerializer()
+    intervals = ScoreIntervalsSerializer()
 
 
 class ClassScoresSerializer(serializers.Serializer[Any]):

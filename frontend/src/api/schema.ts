@@ -70,6 +70,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/comparisons/{comparison_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        get: operations["comparison_detail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/detection-runs/{run_id}": {
         parameters: {
             query?: never;
@@ -240,6 +262,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/model-imports/{import_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        get: operations["model_import_detail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/models/{model_id}": {
         parameters: {
             query?: never;
@@ -256,6 +300,100 @@ export interface paths {
         get: operations["model_detail"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{model_id}/card": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        get: operations["model_card"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{model_id}/card.md": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        get: operations["model_card_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{model_id}/checkpoint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        get: operations["model_checkpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{model_id}/comparison": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        get: operations["model_comparison"];
+        put?: never;
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        post: operations["model_compare"];
         delete?: never;
         options?: never;
         head?: never;
@@ -575,6 +713,56 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/studies/{study_id}/models/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        post: operations["model_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{study_id}/models/roll-back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        get: operations["model_roll_back_preview"];
+        put?: never;
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        post: operations["model_roll_back"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/studies/{study_id}/patch-summary": {
         parameters: {
             query?: never;
@@ -606,6 +794,23 @@ export interface paths {
         };
         /** @description A list: filtered by an allow-list, ordered, in pages. */
         get: operations["patch_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{study_id}/promotions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description A list: filtered by an allow-list, ordered, in pages. */
+        get: operations["promotion_list"];
         put?: never;
         post?: never;
         delete?: never;
@@ -826,6 +1031,27 @@ export interface components {
             found: number;
             interval: number[];
         };
+        /** @description The frozen labels a model was made from. */
+        CardDataset: {
+            id: number;
+            number: number;
+            seed: number;
+            rule: {
+                [key: string]: unknown;
+            };
+            /** Format: date-time */
+            created_at: string;
+            classes: components["schemas"]["ClassSides"][];
+            patches_learned: number;
+            slides_learned: number;
+            patches_without_slide: number;
+        };
+        /** @description Where scores begin to count, and why there. */
+        CardThreshold: {
+            /** Format: double */
+            value: number;
+            how: string;
+        };
         /** @description Patches of one class. */
         ClassCount: {
             class_id: number;
@@ -846,6 +1072,13 @@ export interface components {
             accuracy: number;
             interval: number[];
         };
+        /** @description Patches of one class on each side. */
+        ClassSides: {
+            name: string;
+            sides: {
+                [key: string]: number;
+            };
+        };
         /** @description A double-click on a cell. */
         ClickRequest: {
             x: number;
@@ -853,6 +1086,46 @@ export interface components {
             class_id: number;
             /** Format: uuid */
             client_key: string;
+        };
+        /** @description A candidate against the current model, on the same frozen test patches. */
+        Comparison: {
+            id: number;
+            number: number;
+            study: number;
+            state: components["schemas"]["RunState"];
+            progress: components["schemas"]["RunProgress"];
+            error: components["schemas"]["RunError"] | null;
+            code_version: string;
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            started_at: string | null;
+            /** Format: date-time */
+            finished_at: string | null;
+            candidate: components["schemas"]["ModelRef"];
+            current: components["schemas"]["ModelRef"];
+            dataset: components["schemas"]["DatasetRef"];
+            /** @description empty until it is done */
+            verdict: (components["schemas"]["Verdict"] | components["schemas"]["NullEnum"]) | null;
+            /** @description test patches that the current model had seen: not compared on */
+            left_out: number | null;
+            /** @description numbers of models that may have seen the patches: not known here */
+            unknown_data: number[];
+            /** @description empty until done, and where no patch was left */
+            result: components["schemas"]["ComparisonResult"] | null;
+        };
+        /** @description What two models made of the same patches; differences are candidate minus current. */
+        ComparisonResult: {
+            positives: number;
+            negatives: number;
+            candidate: components["schemas"]["Judged"];
+            current: components["schemas"]["Judged"];
+            difference: components["schemas"]["Intervals"];
+            mcnemar: components["schemas"]["McNemar"];
+            /** @description too few patches of a kind to tell anything apart */
+            too_few: boolean;
+            verdict: components["schemas"]["Verdict"];
         };
         /** @description One point of the curve. */
         CurvePoint: {
@@ -870,6 +1143,12 @@ export interface components {
             recall: number | null;
             /** Format: double */
             validation_loss?: number | null;
+        };
+        /** @description Frozen labels. */
+        DatasetRef: {
+            id: number;
+            number: number;
+            content_hash: string;
         };
         /** @description What a person may choose of a detection. */
         DetectionParamsRequest: {
@@ -942,6 +1221,13 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        /** @description What speaks for a model against the one that counts. */
+        Evidence: {
+            /** @description empty: no model counts, and the first needs no comparison */
+            current: components["schemas"]["ModelRef"] | null;
+            /** @description empty: not compared yet */
+            comparison: components["schemas"]["Comparison"] | null;
+        };
         /** @description Why something failed. */
         Failure: {
             code: string;
@@ -954,11 +1240,45 @@ export interface components {
             content_hash: string;
             counts: components["schemas"]["SideCounts"];
         };
-        /** @description 95 % intervals of scores. */
+        /** @description What the checkpoint says of itself. */
+        Inside: {
+            architecture: string;
+            shape: {
+                [key: string]: unknown;
+            };
+            preprocessing: {
+                [key: string]: unknown;
+            };
+            /** @description not counted, counted */
+            class_names: string[];
+            gate: {
+                [key: string]: unknown;
+            } | null;
+            config: {
+                [key: string]: unknown;
+            };
+            /** Format: double */
+            model_mpp: number | null;
+            patch_px: number;
+            versions: {
+                [key: string]: string;
+            };
+        };
+        /** @description A value with the limits of its 95 % interval. */
+        Interval: {
+            /** Format: double */
+            value: number;
+            /** Format: double */
+            low: number;
+            /** Format: double */
+            high: number;
+        };
+        /** @description Each score with its interval. */
         Intervals: {
-            accuracy: number[];
-            precision: number[];
-            recall: number[];
+            accuracy: components["schemas"]["Interval"];
+            precision: components["schemas"]["Interval"];
+            recall: components["schemas"]["Interval"];
+            f1: components["schemas"]["Interval"];
         };
         /** @description A model over all thresholds, on the test side. */
         JudgeScores: {
@@ -971,6 +1291,13 @@ export interface components {
             /** Format: double */
             average_precision: number | null;
             calibration: components["schemas"]["Calibration"];
+            intervals: components["schemas"]["ScoreIntervals"];
+        };
+        /** @description One of the two models on the patches, at its own threshold. */
+        Judged: {
+            /** Format: double */
+            threshold: number;
+            scores: components["schemas"]["Scores"];
             intervals: components["schemas"]["Intervals"];
         };
         /** @description A kind of cell. */
@@ -1004,6 +1331,18 @@ export interface components {
             /** Format: date-time */
             readonly created_at: string;
         };
+        /** @description McNemar's test; first the candidate, second the current model. */
+        McNemar: {
+            /** @description patches that only the candidate calls rightly */
+            only_first: number;
+            /** @description patches that only the current model calls rightly */
+            only_second: number;
+            method: components["schemas"]["MethodEnum"];
+            /** Format: double */
+            statistic: number | null;
+            /** Format: double */
+            p_value: number;
+        };
         /** @description A person. */
         Me: {
             readonly id: number;
@@ -1020,12 +1359,14 @@ export interface components {
             /** Format: date-time */
             readonly created_at: string;
         };
+        /** @enum {string} */
+        MethodEnum: "exact" | "chi_square";
         /** @description Scores on both sides that training never saw. */
         Metrics: {
             validation: components["schemas"]["Scores"];
             test: components["schemas"]["Scores"];
         };
-        /** @description A trained counter. */
+        /** @description A counter, trained here or imported. */
         Model: {
             id: number;
             number: number;
@@ -1035,14 +1376,55 @@ export interface components {
             size_bytes: number;
             /** Format: double */
             threshold: number;
-            metrics: components["schemas"]["Metrics"];
-            training_run: number;
+            /** @description empty: nobody here has judged an imported model */
+            metrics: components["schemas"]["Metrics"] | null;
+            /** @description empty: imported */
+            training_run: number | null;
+            imported_by: string | null;
+            /** @description of an imported file */
+            file_name: string;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
             promoted_at: string | null;
             promoted_by: string | null;
             reason: string;
+        };
+        /** @description Everything that is known of a model. */
+        ModelCard: {
+            model: components["schemas"]["Model"];
+            study: components["schemas"]["StudyRef"];
+            origin: components["schemas"]["Origin"];
+            /** @description of an imported model: what its file says */
+            dataset_hash: string;
+            /** @description empty: not known here */
+            dataset: components["schemas"]["CardDataset"] | null;
+            /** @description empty: the file is missing or damaged */
+            inside: components["schemas"]["Inside"] | null;
+            scores: components["schemas"]["Metrics"] | null;
+            threshold: components["schemas"]["CardThreshold"];
+            history: components["schemas"]["Promotion"][];
+            limits: string[];
+        };
+        /** @description A model file from elsewhere. */
+        ModelImport: {
+            id: number;
+            number: number;
+            study: number;
+            state: components["schemas"]["RunState"];
+            progress: components["schemas"]["RunProgress"];
+            error: components["schemas"]["RunError"] | null;
+            code_version: string;
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            started_at: string | null;
+            /** Format: date-time */
+            finished_at: string | null;
+            file_name: string;
+            size_bytes: number;
+            model_id: number | null;
         };
         /** @description Which model counted. */
         ModelRef: {
@@ -1080,6 +1462,25 @@ export interface components {
         };
         /** @enum {unknown} */
         NullEnum: null;
+        /** @description Who made a model, when, with what. */
+        Origin: {
+            kind: components["schemas"]["OriginKindEnum"];
+            words: string;
+            by: string;
+            /** Format: date-time */
+            at: string;
+            file_name: string;
+            /** @description its number */
+            training_run: number | null;
+            preset: string | null;
+            seed: number | null;
+            device: string | null;
+            versions: {
+                [key: string]: string;
+            };
+        };
+        /** @enum {string} */
+        OriginKindEnum: "trained" | "imported";
         PaginatedDetectionRunList: {
             /** @example 123 */
             count: number;
@@ -1109,6 +1510,21 @@ export interface components {
              */
             previous?: string | null;
             results: components["schemas"]["Model"][];
+        };
+        PaginatedPromotionList: {
+            /** @example 123 */
+            count: number;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?page=4
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?page=2
+             */
+            previous?: string | null;
+            results: components["schemas"]["Promotion"][];
         };
         PaginatedTrainingRunList: {
             /** @example 123 */
@@ -1193,11 +1609,21 @@ export interface components {
             total: number;
             message: string;
         };
-        /** @description Why this model counts from now on. */
-        PromoteRequest: {
-            /** @default  */
+        /** @description One change of the model that counts. */
+        Promotion: {
+            id: number;
+            kind: components["schemas"]["PromotionKind"];
+            model: components["schemas"]["ModelRef"];
+            previous: components["schemas"]["ModelRef"] | null;
+            comparison: number | null;
+            verdict: (components["schemas"]["Verdict"] | components["schemas"]["NullEnum"]) | null;
             reason: string;
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
         };
+        /** @enum {string} */
+        PromotionKind: "promotion" | "roll_back";
         /** @description Who said it. */
         Reader: {
             readonly id: number;
@@ -1210,6 +1636,11 @@ export interface components {
                 [key: string]: boolean;
             };
         };
+        /** @description Why another model counts from now on. */
+        ReasonRequest: {
+            /** @default  */
+            reason: string;
+        };
         /** @description Receiver operating characteristic: lists of equal length. */
         Roc: {
             fpr: number[];
@@ -1218,6 +1649,11 @@ export interface components {
         };
         /** @enum {string} */
         Role: "pathologist" | "lab" | "admin";
+        /** @description Which model counts, and which would come back. */
+        RollBack: {
+            current: components["schemas"]["ModelRef"] | null;
+            former: components["schemas"]["ModelRef"] | null;
+        };
         /** @description Why a run failed. */
         RunError: {
             code: string;
@@ -1250,6 +1686,12 @@ export interface components {
             class_id: number | null;
             /** Format: uuid */
             client_key: string;
+        };
+        /** @description 95 % intervals of scores. */
+        ScoreIntervals: {
+            accuracy: number[];
+            precision: number[];
+            recall: number[];
         };
         /** @description Scores of a two-class decision. */
         Scores: {
@@ -1332,7 +1774,7 @@ export interface components {
             count: number;
             slide: number | null;
             slide_code: string | null;
-            intervals: components["schemas"]["Intervals"];
+            intervals: components["schemas"]["ScoreIntervals"];
         };
         /** @enum {string} */
         SlideState: "queued" | "processing" | "ready" | "failed";
@@ -1367,6 +1809,11 @@ export interface components {
             readonly patch_count: number;
             /** Format: date-time */
             readonly created_at: string;
+        };
+        /** @description Whose model it is. */
+        StudyRef: {
+            id: number;
+            name: string;
         };
         /** @description What runs here. */
         System: {
@@ -1536,6 +1983,8 @@ export interface components {
         /** @enum {string} */
         TrialState: "running" | "done" | "pruned" | "stopped" | "failed";
         /** @enum {string} */
+        Verdict: "better" | "worse" | "not_told_apart";
+        /** @enum {string} */
         WhyStopped: "finished" | "no_improvement" | "pruned" | "asked" | "budget" | "diverged";
         /** @description A test patch that the model calls wrongly. */
         WrongPatch: {
@@ -1631,6 +2080,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    comparison_detail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                comparison_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Comparison"];
                 };
             };
         };
@@ -1834,6 +2304,27 @@ export interface operations {
             };
         };
     };
+    model_import_detail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelImport"];
+                };
+            };
+        };
+    };
     model_detail: {
         parameters: {
             query?: never;
@@ -1855,6 +2346,119 @@ export interface operations {
             };
         };
     };
+    model_card: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelCard"];
+                };
+            };
+        };
+    };
+    model_card_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/markdown": string;
+                };
+            };
+        };
+    };
+    model_checkpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+        };
+    };
+    model_comparison: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Evidence"];
+                };
+            };
+        };
+    };
+    model_compare: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Comparison"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Comparison"];
+                };
+            };
+        };
+    };
     model_promote: {
         parameters: {
             query?: never;
@@ -1866,7 +2470,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["PromoteRequest"];
+                "application/json": components["schemas"]["ReasonRequest"];
             };
         };
         responses: {
@@ -2322,6 +2926,89 @@ export interface operations {
             };
         };
     };
+    model_import: {
+        parameters: {
+            query: {
+                /** @description drawn by the sender; the same key never makes a second row */
+                client_key: string;
+                file_name?: string;
+            };
+            header?: never;
+            path: {
+                study_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelImport"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelImport"];
+                };
+            };
+        };
+    };
+    model_roll_back_preview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                study_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RollBack"];
+                };
+            };
+        };
+    };
+    model_roll_back: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                study_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReasonRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Model"];
+                };
+            };
+        };
+    };
     patch_summary: {
         parameters: {
             query?: never;
@@ -2360,6 +3047,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Patch"];
+                };
+            };
+        };
+    };
+    promotion_list: {
+        parameters: {
+            query?: {
+                /** @description A page number within the paginated result set. */
+                page?: number;
+                /** @description Number of results to return per page. */
+                page_size?: number;
+            };
+            header?: never;
+            path: {
+                study_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedPromotionList"];
                 };
             };
         };
