@@ -9,9 +9,10 @@ from django.db.models import QuerySet
 from numpy.typing import NDArray
 
 from labeling import selectors
+from labeling.choices import Split
 from labeling.looks import looks_of_pngs
 from labeling.models import DatasetVersion, Patch, Slide, Study
-from labeling.splits import NONE, Items, Numbers
+from labeling.splits import NONE, TILE_PX, Items, Numbers, groups_of
 
 CHUNK = 2000
 _LABELS = np.dtype([("patch", "i8"), ("class", "i8"), ("reader", "i8")])
@@ -101,13 +102,27 @@ def frozen_columns(dataset: DatasetVersion) -> tuple[Items, NDArray[np.str_]]:
     return items, frozen["side"][np.searchsorted(frozen["patch"], items.patch_ids)]
 
 
-def in_chunks(rows: QuerySet[Any, tuple[Any, ...]], key: str) -> Iterator[tuple[Any, ...]]:
+def frozen_groups(dataset: DatasetVersion, side: str) -> Numbers:
+    """Number the groups of one side that may not come apart, by the version's own split, e.g. to deal them to folds.
+
+    Returns:
+        int64 (N,), in the order of the side's items.
+    """
+    items, sides = frozen_columns(dataset)
+    mine = items.take(sides == side)
+    groups = groups_of(mine, dataset.rule.get("split", Split.CLUSTER), tile_px=dataset.rule.get("tile_px") or TILE_PX)
+    stored = list(dataset.items.filter(side=side).order_by("pk").values_list("patch_id", flat=True))
+    order = np.argsort(mine.patch_ids)
+    return groups[order][np.searchsorted(mine.patch_ids[order], stored)]
+
+
+def in_chunks(rows: QuerySet[Any, tuple[Any, ...]], key: str, *, size: int = CHUNK) -> Iterator[tuple[Any, ...]]:
     """Read rows of values, ordered by their first, a unique ``key``, without holding them anywhere as a whole.
 
     A server's cursor outside a transaction would first copy all rows, pixels and all, to the server's disk.
     """
     last = NONE
-    while part := list(rows.filter(**{f"{key}__gt": last})[:CHUNK]):
+    while part := list(rows.filter(**{f"{key}__gt": last})[:size]):
         yield from part
         last = part[-1][0]
 

@@ -2,16 +2,12 @@
 
 import logging
 import time
-from collections import defaultdict
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
-import numpy as np
 from django.db import transaction
 from django.db.models import Max
 from django.db.models.functions import Now
-from PIL import Image
 
 from config.errors import DomainError
 from detection import leases
@@ -20,14 +16,14 @@ from detection.models import ModelVersion, TrainingRun, Trial
 from detection.nn import training as nn_training
 from detection.nn.checkpoint import CheckpointMeta, save_checkpoint
 from detection.nn.config import TrainingConfig
-from detection.nn.data import PatchSet
 from detection.nn.evaluation import evaluate
 from detection.nn.metrics import Scores
 from detection.nn.training import CurvePoint, TrainingOutcome
 from detection.runs.devices import device, device_name, tell_device, versions
+from detection.runs.patch_cache import load_sides
 from labeling import media
 from labeling.choices import Side
-from labeling.models import DatasetVersion, LabelClass, Study
+from labeling.models import LabelClass, Study
 
 logger = logging.getLogger(__name__)
 
@@ -118,29 +114,6 @@ def curve_point(point: CurvePoint) -> dict[str, Any]:
     """Spell a point as the API shows it."""
     kept = ("step", "loss", "accuracy", "precision", "recall")
     return {name: value for name, value in point.to_json().items() if name in kept}
-
-
-def load_sides(dataset: DatasetVersion) -> dict[str, PatchSet]:
-    """Load the patches of a data set, decoded, side by side; 1 stands for the counted classes."""
-    images: dict[str, list[Any]] = defaultdict(list)
-    labels: dict[str, list[int]] = defaultdict(list)
-    rows = dataset.items.order_by("pk").values_list("side", "label_class__counted", "patch__png")
-    for side, counted, png in rows.iterator(chunk_size=1000):
-        images[side].append(decode_png(bytes(png)))
-        labels[side].append(int(counted))
-    return {side: patch_set(images[side], labels[side]) for side in Side.values}
-
-
-def decode_png(png: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Decode a stored patch: uint8 (h, w, 3) RGB."""
-    with Image.open(BytesIO(png), formats=["PNG"]) as image:
-        return np.asarray(image.convert("RGB"))
-
-
-def patch_set(images: list[Any], labels: list[int]) -> PatchSet:
-    """Stack decoded patches; an empty list makes an empty set."""
-    stacked = np.stack(images) if images else np.zeros((0, 70, 70, 3), dtype=np.uint8)
-    return PatchSet(stacked, np.asarray(labels, dtype=np.int64))
 
 
 def _store(run: TrainingRun, config: TrainingConfig, outcome: TrainingOutcome) -> tuple[str, int]:
