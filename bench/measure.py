@@ -34,12 +34,14 @@ def machine() -> dict[str, Any]:
     }
 
 
-def main(measure: Callable[[], dict[str, Any]], doc: str | None) -> None:
-    """Read ``--json OUT``, measure, print, write."""
+def main(measure: Callable[..., dict[str, Any]], doc: str | None, *, count: int | None = None) -> None:
+    """Read ``--json OUT``, and ``--count N`` where a measurement has a size, measure, print, write."""
     parser = argparse.ArgumentParser(description=doc)
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the figures to this file")
+    if count is not None:
+        parser.add_argument("--count", type=int, default=count, help="how many (%(default)s)")
     options = parser.parse_args()
-    report({"machine": machine(), **measure()}, options.json)
+    report({"machine": machine(), **(measure() if count is None else measure(options.count))}, options.json)
 
 
 def report(figures: dict[str, Any], target: Path | None) -> None:

@@ -20,7 +20,7 @@ from detection.nn.evaluation import Interrupted, predict
 from detection.nn.network import PaperNet
 from detection.runs.devices import device, tell_device
 from detection.runs.ownership import owned
-from detection.runs.training import decode_png
+from detection.runs.patch_cache import decode_png
 from labeling import media
 from labeling.choices import Side
 from labeling.models import DatasetItem, DatasetVersion, Slide

@@ -9,7 +9,7 @@ from detection.nn.data import PatchSet
 from detection.nn.evaluation import predict
 from detection.nn.metrics import Scores, scores
 from detection.runs.devices import device
-from detection.runs.training import decode_png, patch_set
+from detection.runs.patch_cache import decode_png, load_sides, patch_set
 from labeling import media
 from labeling.models import DatasetVersion
 from labeling.services import LabelledPatch
@@ -59,7 +59,5 @@ def labelled_patches(items: list[LabelledPatch]) -> PatchSet:
 
 def side_of(dataset: DatasetVersion, side: str) -> tuple[list[str], PatchSet]:
     """Load one side of frozen labels: the patches' SHA-256 as names, and the patches."""
-    rows = dataset.items.filter(side=side).order_by("pk")
-    found = list(rows.values_list("patch__sha256", "label_class__counted", "patch__png"))
-    images = [decode_png(bytes(png)) for _, _, png in found]
-    return [sha256 for sha256, _, _ in found], patch_set(images, [int(counted) for _, counted, _ in found])
+    names = dataset.items.filter(side=side).order_by("pk").values_list("patch__sha256", flat=True)
+    return list(names), load_sides(dataset)[side]

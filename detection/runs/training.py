@@ -1,33 +1,29 @@
 """The training worker's work: from frozen labels to a model version."""
 
 import logging
-from collections import defaultdict
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from django.db import transaction
 from django.db.models import F, Max
 from django.db.models.functions import Coalesce, Now
-from PIL import Image
 
 from config.errors import DomainError
 from detection import leases, workspace
 from detection.choices import FINAL_STATES, RunState, TrialState
 from detection.models import ModelVersion, TrainingRun, Trial
 from detection.nn.checkpoint import load_checkpoint
-from detection.nn.data import PatchSet
 from detection.nn.errors import TrainingError
 from detection.runs.devices import device, device_name, tell_device, versions
 from detection.runs.judging import judge_model
+from detection.runs.patch_cache import load_sides
 from detection.runs.reins import LostError, Reins
 from detection.runs.search import Search, Work
 from detection.runs.trials import WHOLE
 from labeling import media
 from labeling.choices import Side
-from labeling.models import DatasetVersion, Study
+from labeling.models import Study
 
 logger = logging.getLogger(__name__)
 
@@ -124,29 +120,6 @@ def _judged(work: Work, trial: Trial, network: Path) -> _Result:
     model, meta = load_checkpoint(network)
     metrics = judge_model(model.to(work.place), meta.threshold, work.run.dataset, work.sides)
     return _Result(trial, metrics, media.store_copy(network), network.stat().st_size)
-
-
-def load_sides(dataset: DatasetVersion) -> dict[str, PatchSet]:
-    """Load the patches of a data set, decoded, side by side; 1 stands for the counted classes."""
-    images: dict[str, list[Any]] = defaultdict(list)
-    labels: dict[str, list[int]] = defaultdict(list)
-    rows = dataset.items.order_by("pk").values_list("side", "label_class__counted", "patch__png")
-    for side, counted, png in rows.iterator(chunk_size=1000):
-        images[side].append(decode_png(bytes(png)))
-        labels[side].append(int(counted))
-    return {side: patch_set(images[side], labels[side]) for side in Side.values}
-
-
-def decode_png(png: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Decode a stored patch: uint8 (h, w, 3) RGB."""
-    with Image.open(BytesIO(png), formats=["PNG"]) as image:
-        return np.asarray(image.convert("RGB"))
-
-
-def patch_set(images: list[Any], labels: list[int]) -> PatchSet:
-    """Stack decoded patches; an empty list makes an empty set."""
-    stacked = np.stack(images) if images else np.zeros((0, 70, 70, 3), dtype=np.uint8)
-    return PatchSet(stacked, np.asarray(labels, dtype=np.int64))
 
 
 def _finish(work: Work, result: _Result) -> None:
