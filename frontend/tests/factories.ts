@@ -10,7 +10,9 @@ import type {
   Scores,
   Slide,
   Study,
-  TrainingRun,
+  RunMetrics,
+  TrainingRunDetail,
+  Trial,
 } from "@/api/types";
 
 const HASH = "ab".repeat(32);
@@ -119,7 +121,72 @@ export const scores = (change: Partial<Scores> = {}): Scores => ({
   ...change,
 });
 
-export const trainingRun = (change: Partial<TrainingRun> = {}): TrainingRun => ({
+export const trial = (change: Partial<Trial> = {}): Trial => ({
+  number: 1,
+  state: "done",
+  parameters: { learning_rate: 0.001, weight_decay: 0.05, max_steps: 600 },
+  validation_loss: 0.12,
+  metrics: scores(),
+  stopped_because: "finished",
+  seconds: 690,
+  folds: [],
+  ...change,
+});
+
+const intervals = { accuracy: [0.95, 0.98], precision: [0.94, 0.98], recall: [0.95, 0.99] };
+
+/** What is known of a model that was judged on two slides. */
+export const runMetrics = (change: Partial<RunMetrics> = {}): RunMetrics => ({
+  validation: scores({ count: 543 }),
+  test: scores(),
+  judge_scores: {
+    threshold: 0.52,
+    roc: { fpr: [0, 0.03, 1], tpr: [0, 0.97, 1], threshold: [null, 0.52, 0] },
+    precision_recall: { recall: [0.5, 0.97, 1], precision: [1, 0.96, 0.5], threshold: [0.9, 0.52, 0] },
+    auc: 0.991,
+    average_precision: 0.988,
+    calibration: {
+      bins: [
+        { low: 0, high: 0.1, count: 250, said: 0.03, found: 0.02, interval: [0.01, 0.05] },
+        { low: 0.9, high: 1, count: 292, said: 0.97, found: 0.95, interval: [0.92, 0.97] },
+      ],
+      expected_error: 0.016,
+    },
+    intervals,
+  },
+  slides: [
+    { ...scores({ count: 300, accuracy: 0.9512 }), slide: 5, slide_code: "S001", intervals },
+    { ...scores({ count: 242 }), slide: null, slide_code: null, intervals },
+  ],
+  classes: [
+    { class_id: 11, name: "Lymphocyte", counted: true, count: 277, accuracy: 0.975, interval: [0.95, 0.99] },
+  ],
+  wrong: [
+    {
+      patch: 31,
+      slide: 5,
+      slide_code: "S001",
+      x_l0: 4000,
+      y_l0: 3000,
+      truth: "Other",
+      positive: false,
+      score: 0.99,
+    },
+    {
+      patch: 32,
+      slide: null,
+      slide_code: null,
+      x_l0: null,
+      y_l0: null,
+      truth: "Lymphocyte",
+      positive: true,
+      score: 0.04,
+    },
+  ],
+  ...change,
+});
+
+export const trainingRun = (change: Partial<TrainingRunDetail> = {}): TrainingRunDetail => ({
   id: 4,
   number: 4,
   study: 1,
@@ -145,8 +212,24 @@ export const trainingRun = (change: Partial<TrainingRun> = {}): TrainingRun => (
       test: { positive: 277, negative: 265 },
     },
   },
+  trial_limit: 1,
+  folds: 0,
+  minutes: null,
+  space: null,
+  seconds: 640,
+  stop_asked: false,
+  best_trial: 1,
+  trials: [trial()],
+  curve_trial: 1,
   curve: [],
-  metrics: { validation: scores({ count: 543 }), test: scores() },
+  metrics: {
+    validation: scores({ count: 543 }),
+    test: scores(),
+    judge_scores: null,
+    slides: [],
+    classes: [],
+    wrong: [],
+  },
   model_id: 9,
   ...change,
 });

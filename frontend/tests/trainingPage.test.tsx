@@ -1,9 +1,9 @@
 import { screen, within } from "@testing-library/react";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 
-import type { PatchSummary, Role, TrainingRun } from "@/api/types";
+import type { PatchSummary, Role, TrainingRunDetail } from "@/api/types";
 
-import { me, model, study, summary, trainingRun } from "./factories";
+import { me, model, runMetrics, study, summary, trainingRun, trial } from "./factories";
 import { openAt } from "./render";
 import { pageOf, Reply, serve } from "./server";
 
@@ -18,7 +18,7 @@ vi.mock("uplot", () => ({
 
 interface Scene {
   roles?: Role[];
-  runs?: TrainingRun[];
+  runs?: TrainingRunDetail[];
   labels?: PatchSummary;
   address?: string;
 }
@@ -41,6 +41,10 @@ function open({
     ),
     ...Object.fromEntries(runs.map((run) => [`GET training-runs/${run.id}`, run])),
     ...Object.fromEntries(runs.map((run) => [`POST training-runs/${run.id}/cancel`, run])),
+    ...Object.fromEntries(
+      runs.map((run) => [`POST training-runs/${run.id}/stop`, { ...run, stop_asked: true }]),
+    ),
+    "GET training-runs/4/trials/1": { ...trial(), curve: [] },
   });
   return { server, ...openAt(address) };
 }
@@ -96,6 +100,33 @@ describe("starting a training", () => {
     expect(screen.getByText(/at least 10 patches of a counted class/)).toBeVisible();
   });
 
+  it("sends a search of a frozen version, with the ranges that were changed", async () => {
+    const { server, user } = open({ runs: [trainingRun()] });
+    await user.click(await screen.findByRole("radio", { name: /As in the paper/ }));
+    await user.click(screen.getByRole("button", { name: "Advanced" }));
+    const fill = async (name: string | RegExp, value: string) => {
+      const field = screen.getByLabelText(name);
+      await user.clear(field);
+      await user.type(field, value);
+    };
+    await user.click(screen.getByRole("combobox", { name: "Data set" }));
+    await user.click(await screen.findByRole("option", { name: "Data set 2" }));
+    await fill("Trials", "20");
+    await fill("Folds", "5");
+    await fill("Minutes", "90");
+    await fill("Learning rate, highest", "0.01");
+    await user.click(screen.getByRole("button", { name: "Start training" }));
+    await expect.poll(() => server.to("POST", "studies/1/training-runs").length).toBe(1);
+    expect(server.to("POST", "studies/1/training-runs")[0]?.body).toMatchObject({
+      preset: "paper",
+      dataset: 2,
+      trials: 20,
+      folds: 5,
+      minutes: 90,
+      space: { learning_rate: [0.000316, 0.01] },
+    });
+  });
+
   it("is for admins only; others are told so", async () => {
     open({ roles: ["pathologist", "lab"], runs: [trainingRun()] });
     expect(await screen.findByText(/Admins of this study start trainings/)).toBeVisible();
@@ -117,6 +148,21 @@ describe("a training under way", () => {
     expect(server.to("POST", "training-runs/4/cancel")).toEqual([]);
     await user.click(within(dialog).getByRole("button", { name: "Cancel training" }));
     await expect.poll(() => server.to("POST", "training-runs/4/cancel").length).toBe(1);
+  });
+
+  it("is stopped after a question, which keeps the best", async () => {
+    const { server, user } = open({ runs: [running] });
+    await user.click(await screen.findByRole("button", { name: "Stop, keep the best" }));
+    const dialog = await screen.findByRole("dialog");
+    expect(dialog).toHaveTextContent("The best so far is judged on the test patches and kept");
+    await user.click(within(dialog).getByRole("button", { name: "Stop, keep the best" }));
+    await expect.poll(() => server.to("POST", "training-runs/4/stop").length).toBe(1);
+    expect(server.to("POST", "training-runs/4/cancel")).toEqual([]);
+  });
+
+  it("says that it is stopping", async () => {
+    open({ runs: [{ ...running, stop_asked: true }] });
+    expect(await screen.findByRole("button", { name: "Stopping" })).toBeDisabled();
   });
 
   it("cannot be cancelled by others", async () => {
@@ -147,6 +193,89 @@ describe("a training that has ended", () => {
     open({ runs: [trainingRun({ state: "failed", error, metrics: null, model_id: null })] });
     expect(await screen.findByRole("alert")).toHaveTextContent("The worker ran out of memory.");
     expect(screen.getByRole("alert")).toHaveTextContent("Start it again");
+  });
+});
+
+describe("a search", () => {
+  const search = trainingRun({
+    trial_limit: 3,
+    folds: 5,
+    best_trial: 2,
+    curve_trial: 2,
+    trials: [
+      trial({ number: 1, validation_loss: 0.31 }),
+      trial({ number: 2, validation_loss: 0.12, stopped_because: "no_improvement" }),
+      trial({
+        number: 3,
+        validation_loss: null,
+        metrics: null,
+        stopped_because: "diverged",
+        state: "failed",
+      }),
+    ],
+  });
+  const numbers = () =>
+    within(screen.getByRole("table", { name: "Trials" }))
+      .getAllByRole("button", { name: /Show the curves/ })
+      .map((button) => button.textContent);
+
+  it("shows its trials, the best marked, and sorts them by any column", async () => {
+    const { user } = open({ runs: [search] });
+    await screen.findByRole("table", { name: "Trials" });
+    expect(numbers()).toEqual(["1", "2best", "3"]);
+    expect(screen.getByText("no improvement")).toBeVisible();
+    await user.click(screen.getByRole("button", { name: "Sort by Val. loss" }));
+    expect(numbers()).toEqual(["2best", "1", "3"]);
+    await user.click(screen.getByRole("button", { name: "Sort by Val. loss" }));
+    expect(numbers()).toEqual(["1", "2best", "3"]);
+    expect(screen.getByText("3 trials, 5 folds")).toBeVisible();
+  });
+
+  it("asks for the curves of another trial when it is clicked", async () => {
+    const { server, user } = open({ runs: [search] });
+    expect(await screen.findByRole("heading", { name: "Curves of trial 2" })).toBeVisible();
+    expect(server.to("GET", "training-runs/4/trials/1")).toEqual([]);
+    await user.click(screen.getByRole("button", { name: "Show the curves of trial 1" }));
+    expect(await screen.findByRole("heading", { name: "Curves of trial 1" })).toBeVisible();
+    await expect.poll(() => server.to("GET", "training-runs/4/trials/1").length).toBe(1);
+  });
+
+  it("is not shown as a table where there is one training only", async () => {
+    open({ runs: [trainingRun()] });
+    await screen.findByRole("table", { name: /^Test:/ });
+    expect(screen.queryByRole("table", { name: "Trials" })).toBeNull();
+  });
+});
+
+describe("what a model is worth", () => {
+  it("is shown over all thresholds, by slide and class, with intervals", async () => {
+    open({ runs: [trainingRun({ metrics: runMetrics() })] });
+    expect(await screen.findByRole("img", { name: /True positive rate/ })).toBeVisible();
+    expect(screen.getByText("area 0.991")).toBeVisible();
+    expect(screen.getByText("expected error 0.016")).toBeVisible();
+    const slides = screen.getByRole("table", { name: "By slide" });
+    expect(within(slides).getByText("S001")).toBeVisible();
+    expect(within(slides).getByText("Imported")).toBeVisible();
+    expect(within(slides).getByText(/^95\.1/)).toBeVisible();
+    expect(within(screen.getByRole("table", { name: "By class" })).getByText("Lymphocyte")).toBeVisible();
+  });
+
+  it("leads from the worst mistakes to their place on the slide", async () => {
+    open({ runs: [trainingRun({ metrics: runMetrics() })] });
+    const image = await screen.findByRole("img", { name: "Other, score 0.99" });
+    expect(image.closest("a")).toHaveAttribute("href", "/studies/1/slides/5/label#x=4000&y=3000&zoom=2");
+    expect(screen.getByRole("img", { name: "Lymphocyte, score 0.04" }).closest("a")).toBeNull();
+  });
+
+  it("says why a training ended early", async () => {
+    const progress = {
+      done: 3,
+      total: 3,
+      message: "Stopped when asked; the best so far was kept",
+      eta_s: null,
+    };
+    open({ runs: [trainingRun({ progress })] });
+    expect(await screen.findByText("Stopped when asked; the best so far was kept")).toBeVisible();
   });
 });
 

@@ -1,10 +1,10 @@
-/** Training runs: start, watch, cancel. */
+/** Training runs: start, watch, stop, cancel. */
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { isRunning, pollWhile } from "./polling";
 import { request } from "./request";
-import type { Id, NewTraining, Page, TrainingRun } from "./types";
+import type { Id, NewTraining, Page, TrainingRun, TrainingRunDetail, TrialDetail } from "./types";
 
 export const trainingRunsKey = (study: Id) => ["training-runs", study] as const;
 export const trainingRunKey = (run: Id) => ["training-run", run] as const;
@@ -25,7 +25,7 @@ export function useTrainingRuns(study: Id) {
 export function useTrainingRun(run: Id | null) {
   return useQuery({
     queryKey: trainingRunKey(run ?? 0),
-    queryFn: ({ signal }) => request<TrainingRun>("GET", `training-runs/${run}`, { signal }),
+    queryFn: ({ signal }) => request<TrainingRunDetail>("GET", `training-runs/${run}`, { signal }),
     enabled: run !== null,
     refetchInterval: (query) => pollWhile(isRunning(query.state.data?.state)),
   });
@@ -35,7 +35,7 @@ export function useStartTraining(study: Id) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (training: NewTraining) =>
-      request<TrainingRun>("POST", `studies/${study}/training-runs`, { body: training }),
+      request<TrainingRunDetail>("POST", `studies/${study}/training-runs`, { body: training }),
     onSuccess: (run) => {
       client.setQueryData(trainingRunKey(run.id), run);
       return client.invalidateQueries({ queryKey: trainingRunsKey(study) });
@@ -43,10 +43,21 @@ export function useStartTraining(study: Id) {
   });
 }
 
-export function useCancelTraining(study: Id) {
+/** One trial with its curve; asked for only where it is not the one that the run shows anyway. */
+export function useTrial(run: Id, number: number | null, isLive: boolean) {
+  return useQuery({
+    queryKey: [...trainingRunKey(run), "trial", number ?? 0],
+    queryFn: ({ signal }) => request<TrialDetail>("GET", `training-runs/${run}/trials/${number}`, { signal }),
+    enabled: number !== null,
+    refetchInterval: pollWhile(isLive),
+  });
+}
+
+/** Stop keeps the best so far; cancel throws everything away. */
+export function useEndTraining(study: Id, how: "stop" | "cancel") {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (run: Id) => request<TrainingRun>("POST", `training-runs/${run}/cancel`),
+    mutationFn: (run: Id) => request<TrainingRunDetail>("POST", `training-runs/${run}/${how}`),
     onSettled: (_data, _error, run) =>
       Promise.all([
         client.invalidateQueries({ queryKey: trainingRunKey(run) }),

@@ -16,6 +16,7 @@ import { Loading } from "@/features/common/Loading";
 import { PageHeader } from "@/features/common/PageHeader";
 import { Panel } from "@/features/common/Panel";
 import { ClassCounts } from "@/features/training/ClassCounts";
+import { datasetsOf } from "@/features/training/dataset";
 import { History } from "@/features/training/History";
 import { NewTraining } from "@/features/training/NewTraining";
 import { RunView } from "@/features/training/RunView";
@@ -32,11 +33,11 @@ interface Props {
   isAdmin: boolean;
 }
 
-function Side({ study, summary, isAdmin }: Props) {
+function Side({ study, summary, runs, isAdmin }: Props) {
   if (isAdmin) {
     return (
       <Panel title={text.newTitle}>
-        <NewTraining study={study} summary={summary} />
+        <NewTraining study={study} summary={summary} datasets={datasetsOf(runs)} />
       </Panel>
     );
   }

@@ -1,4 +1,4 @@
-/** Lines over training steps, drawn by uPlot in the colours of the theme. */
+/** Lines over training steps or over a share, drawn by uPlot in the colours of the theme. */
 
 import "uplot/dist/uPlot.min.css";
 
@@ -13,17 +13,27 @@ export interface Line {
   /** Name of a CSS variable. */
   readonly colour: string;
   readonly dash?: number[];
+  /** Thin lines stay in the background. */
+  readonly isThin?: boolean;
+  /** A single place is marked by a dot. */
+  readonly isDot?: boolean;
   readonly values: readonly (number | null)[];
 }
 
 interface Props {
   title: string;
   label: string;
+  /** Along the lower axis, rising. */
   steps: readonly number[];
   lines: readonly Line[];
   format: (value: number) => string;
   /** Range of the upright axis. */
   range: readonly [number, number];
+  /** Range of the lower axis; by default that of the steps. */
+  stepRange?: readonly [number, number];
+  formatStep?: (value: number) => string;
+  /** What the legend says beside a line's name in place of its last value; it names these lines only. */
+  notes?: Readonly<Record<string, string>>;
 }
 
 const HEIGHT_PX = 216;
@@ -37,7 +47,7 @@ function resolved(element: HTMLElement, variable: string): string {
 }
 
 function optionsFor(element: HTMLElement, latest: () => Props): uPlot.Options {
-  const { lines, format } = latest();
+  const { lines, format, stepRange, formatStep = String } = latest();
   const axis: uPlot.Axis = {
     stroke: resolved(element, "--ink-soft"),
     font: FONT,
@@ -50,50 +60,56 @@ function optionsFor(element: HTMLElement, latest: () => Props): uPlot.Options {
     padding: [10, 18, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 7 } },
-    scales: { x: { time: false }, y: { range: () => [...latest().range] } },
+    scales: {
+      x: { time: false, ...(stepRange ? { range: [...stepRange] as [number, number] } : {}) },
+      y: { range: () => [...latest().range] },
+    },
     axes: [
       {
         ...axis,
         size: 26,
         grid: { show: false },
-        values: (_plot, ticks) => ticks.map((tick) => String(tick)),
+        values: (_plot, ticks) => ticks.map((tick) => formatStep(tick)),
         space: 60,
       },
       { ...axis, size: AXIS_PX, values: (_plot, ticks) => ticks.map(format) },
     ],
     series: [
       {},
-      ...lines.map(({ name, colour, dash }): uPlot.Series => {
+      ...lines.map(({ name, colour, dash, isThin, isDot }): uPlot.Series => {
         const stroke = resolved(element, colour);
-        return { label: name, stroke, width: 2, dash, spanGaps: true, points: { show: false } };
+        const points = isDot ? { show: true, size: 11, fill: stroke } : { show: false };
+        return { label: name, stroke, width: isThin ? 1 : 2, dash, spanGaps: true, points };
       }),
     ],
   };
 }
 
-function Legend({ lines, format }: Pick<Props, "lines" | "format">) {
+function Legend({ lines, format, notes }: Pick<Props, "lines" | "format" | "notes">) {
   return (
     <ul className={classes.legend}>
-      {lines.map((line) => {
-        const last = lastOf(line.values);
-        return (
-          <li key={line.name}>
-            <svg width="16" height="4" aria-hidden="true">
-              <line
-                x1="0"
-                x2="16"
-                y1="2"
-                y2="2"
-                strokeWidth="3"
-                strokeDasharray={line.dash?.map((part) => part / 1.6).join(" ")}
-                stroke={`var(${line.colour})`}
-              />
-            </svg>
-            {line.name}
-            <strong>{last === null ? "–" : format(last)}</strong>
-          </li>
-        );
-      })}
+      {lines
+        .filter(({ name }) => !notes || name in notes)
+        .map((line) => {
+          const last = lastOf(line.values);
+          return (
+            <li key={line.name}>
+              <svg width="16" height="4" aria-hidden="true">
+                <line
+                  x1="0"
+                  x2="16"
+                  y1="2"
+                  y2="2"
+                  strokeWidth="3"
+                  strokeDasharray={line.dash?.map((part) => part / 1.6).join(" ")}
+                  stroke={`var(${line.colour})`}
+                />
+              </svg>
+              {line.name}
+              <strong>{notes ? notes[line.name] : last === null ? "–" : format(last)}</strong>
+            </li>
+          );
+        })}
     </ul>
   );
 }
@@ -138,7 +154,7 @@ export function Chart(props: Props) {
     <figure className={classes.root}>
       <figcaption className={classes.caption}>
         <span>{title}</span>
-        <Legend lines={lines} format={format} />
+        <Legend lines={lines} format={format} notes={props.notes} />
       </figcaption>
       <div ref={holder} className={classes.plot} role="img" aria-label={label} />
     </figure>

@@ -1,25 +1,13 @@
 /** Start a training: what to learn from, by which recipe. */
 
-import {
-  Alert,
-  Button,
-  Checkbox,
-  Collapse,
-  MultiSelect,
-  NumberInput,
-  Radio,
-  Stack,
-  Text,
-  UnstyledButton,
-} from "@mantine/core";
-import { useDisclosure } from "@mantine/hooks";
-import { IconChevronDown, IconInfoCircle } from "@tabler/icons-react";
+import { Alert, Button, Checkbox, Collapse, MultiSelect, Radio, Stack, Text } from "@mantine/core";
+import { IconInfoCircle } from "@tabler/icons-react";
 import { useRef, useState } from "react";
 import { useNavigate } from "react-router";
 
 import { newClientKey } from "@/api/polling";
 import { useStartTraining } from "@/api/training";
-import type { PatchSummary, Preset, Source, Study } from "@/api/types";
+import type { Dataset, NewTraining as Wish, PatchSummary, Preset, Source, Study } from "@/api/types";
 import { notifyDone } from "@/app/notify";
 import { paths } from "@/app/paths";
 import { formatCount, formatNumber } from "@/format";
@@ -29,18 +17,50 @@ import { ClassCounts } from "./ClassCounts";
 import { balanceOf, LEAST_OF_A_KIND, type LabelBalance } from "./labels";
 import classes from "./NewTraining.module.css";
 import { PRESETS, recipeName } from "./recipes";
+import { SearchChoice, type SearchWish } from "./SearchChoice";
+import { changedRanges, PAPER_RANGES } from "./space";
 
 const text = words.training;
 
-interface Choice {
+interface Choice extends SearchWish {
   preset: Preset;
   isEverything: boolean;
   sources: Source[];
   slides: string[];
-  seed: number;
 }
 
-const START: Choice = { preset: "default", isEverything: true, sources: [], slides: [], seed: 0 };
+const START: Choice = {
+  preset: "default",
+  isEverything: true,
+  sources: [],
+  slides: [],
+  dataset: null,
+  trials: 1,
+  folds: 0,
+  minutes: null,
+  ranges: PAPER_RANGES,
+  seed: 0,
+};
+
+/** What to learn from: a frozen version as a whole, or the labels of these sources and slides. */
+function materialOf({ dataset, isEverything, sources, slides }: Choice): Partial<Wish> {
+  if (dataset !== null) return { dataset };
+  if (isEverything) return {};
+  return {
+    ...(sources.length ? { sources } : {}),
+    ...(slides.length ? { slides: slides.map(Number) } : {}),
+  };
+}
+
+function searchOf({ trials, folds, minutes, ranges }: Choice): Partial<Wish> {
+  const space = changedRanges(ranges);
+  return {
+    ...(trials > 1 ? { trials } : {}),
+    ...(trials > 1 && Object.keys(space).length ? { space } : {}),
+    ...(folds > 1 ? { folds } : {}),
+    ...(minutes === null ? {} : { minutes }),
+  };
+}
 
 interface PartProps {
   choice: Choice;
@@ -108,30 +128,6 @@ function RecipeChoice({ choice, onChange }: PartProps) {
   );
 }
 
-function SeedChoice({ choice, onChange }: PartProps) {
-  const [isOpen, { toggle }] = useDisclosure();
-  return (
-    <div>
-      <UnstyledButton onClick={toggle} aria-expanded={isOpen} className={classes.more}>
-        <IconChevronDown size={15} data-open={isOpen || undefined} aria-hidden="true" />
-        {text.advanced}
-      </UnstyledButton>
-      <Collapse expanded={isOpen}>
-        <NumberInput
-          pt="xs"
-          label={text.seed}
-          description={text.seedHelp}
-          min={0}
-          max={2 ** 31 - 1}
-          allowDecimal={false}
-          value={choice.seed}
-          onChange={(seed) => onChange({ seed: Number(seed) || 0 })}
-        />
-      </Collapse>
-    </div>
-  );
-}
-
 function BalanceNote({ balance }: { balance: LabelBalance }) {
   if (!balance.isEnough) {
     return (
@@ -144,7 +140,14 @@ function BalanceNote({ balance }: { balance: LabelBalance }) {
   return <Text className={classes.fine}>{text.imbalance(formatNumber(balance.ratio, 1))}</Text>;
 }
 
-export function NewTraining({ study, summary }: { study: Study; summary: PatchSummary }) {
+interface Props {
+  study: Study;
+  summary: PatchSummary;
+  /** Frozen versions to choose from, newest first. */
+  datasets: readonly Dataset[];
+}
+
+export function NewTraining({ study, summary, datasets }: Props) {
   const [choice, setChoice] = useState(START);
   const key = useRef(newClientKey());
   const start = useStartTraining(study.id);
@@ -155,15 +158,9 @@ export function NewTraining({ study, summary }: { study: Study; summary: PatchSu
     setChoice({ ...choice, ...part });
   };
   const submit = () => {
-    const { preset, isEverything, sources, slides, seed } = choice;
-    const material = isEverything
-      ? {}
-      : {
-          ...(sources.length ? { sources } : {}),
-          ...(slides.length ? { slides: slides.map(Number) } : {}),
-        };
+    const { preset, seed } = choice;
     start.mutate(
-      { preset, seed, ...material, client_key: key.current },
+      { preset, seed, ...materialOf(choice), ...searchOf(choice), client_key: key.current },
       {
         onSuccess: (run) => {
           key.current = newClientKey();
@@ -177,10 +174,15 @@ export function NewTraining({ study, summary }: { study: Study; summary: PatchSu
     <Stack gap="lg">
       <ClassCounts kinds={study.classes} summary={summary} />
       <BalanceNote balance={balance} />
-      <MaterialChoice choice={choice} onChange={change} summary={summary} />
+      {choice.dataset === null && <MaterialChoice choice={choice} onChange={change} summary={summary} />}
       <RecipeChoice choice={choice} onChange={change} />
-      <SeedChoice choice={choice} onChange={change} />
-      <Button onClick={submit} loading={start.isPending} disabled={!balance.isEnough} size="md">
+      <SearchChoice wish={choice} onChange={change} datasets={datasets} />
+      <Button
+        onClick={submit}
+        loading={start.isPending}
+        disabled={choice.dataset === null && !balance.isEnough}
+        size="md"
+      >
         {text.start}
       </Button>
     </Stack>

@@ -1,0 +1,131 @@
+/** The part of the form that most people leave alone: which frozen labels, how many trials, folds, minutes, ranges. */
+
+import { Collapse, NumberInput, Select, SimpleGrid, Stack, Text, UnstyledButton } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { IconChevronDown } from "@tabler/icons-react";
+
+import type { Dataset, Id } from "@/api/types";
+import { words } from "@/words";
+
+import classes from "./NewTraining.module.css";
+import { PARAMETERS, type ParameterName, type Ranges } from "./space";
+
+const text = words.training;
+
+export interface SearchWish {
+  dataset: Id | null;
+  trials: number;
+  folds: number;
+  minutes: number | null;
+  ranges: Ranges;
+  seed: number;
+}
+
+interface Props {
+  wish: SearchWish;
+  onChange: (change: Partial<SearchWish>) => void;
+}
+
+function RangeChoice({ wish, onChange, name }: Props & { name: ParameterName }) {
+  const [low, high] = wish.ranges[name];
+  const title = text.parameters[name];
+  const set = (range: [number, number]) => onChange({ ranges: { ...wish.ranges, [name]: range } });
+  const common = { min: 0, hideControls: true, decimalScale: 9, size: "xs" } as const;
+  return (
+    <div>
+      <Text className={classes.fine}>{title}</Text>
+      <SimpleGrid cols={2} spacing={8}>
+        <NumberInput
+          {...common}
+          aria-label={text.low(title)}
+          value={low}
+          onChange={(value) => set([Number(value) || 0, high])}
+        />
+        <NumberInput
+          {...common}
+          aria-label={text.high(title)}
+          value={high}
+          onChange={(value) => set([low, Number(value) || 0])}
+        />
+      </SimpleGrid>
+    </div>
+  );
+}
+
+function Counts({ wish, onChange }: Props) {
+  return (
+    <>
+      <NumberInput
+        label={text.trials}
+        description={text.trialsHelp}
+        min={1}
+        max={200}
+        allowDecimal={false}
+        value={wish.trials}
+        onChange={(trials) => onChange({ trials: Number(trials) || 1 })}
+      />
+      <NumberInput
+        label={text.folds}
+        description={text.foldsHelp}
+        min={0}
+        max={10}
+        allowDecimal={false}
+        value={wish.folds}
+        onChange={(folds) => onChange({ folds: Number(folds) || 0 })}
+      />
+      <NumberInput
+        label={text.minutes}
+        description={text.minutesHelp}
+        placeholder={text.noLimit}
+        min={1}
+        allowDecimal={false}
+        value={wish.minutes ?? ""}
+        onChange={(minutes) => onChange({ minutes: Number(minutes) || null })}
+      />
+    </>
+  );
+}
+
+export function SearchChoice({ wish, onChange, datasets }: Props & { datasets: readonly Dataset[] }) {
+  const [isOpen, { toggle }] = useDisclosure();
+  return (
+    <div>
+      <UnstyledButton onClick={toggle} aria-expanded={isOpen} className={classes.more}>
+        <IconChevronDown size={15} data-open={isOpen || undefined} aria-hidden="true" />
+        {text.advanced}
+      </UnstyledButton>
+      <Collapse expanded={isOpen}>
+        <Stack gap="sm" pt="xs">
+          <Select
+            label={text.dataset}
+            placeholder={text.latestLabels}
+            data={datasets.map(({ id, number }) => ({
+              value: String(id),
+              label: text.datasetVersion(number),
+            }))}
+            value={wish.dataset === null ? null : String(wish.dataset)}
+            onChange={(dataset) => onChange({ dataset: dataset === null ? null : Number(dataset) })}
+            clearable
+          />
+          <Counts wish={wish} onChange={onChange} />
+          <Collapse expanded={wish.trials > 1}>
+            <Stack gap={6} role="group" aria-label={text.ranges}>
+              {PARAMETERS.map((name) => (
+                <RangeChoice key={name} name={name} wish={wish} onChange={onChange} />
+              ))}
+            </Stack>
+          </Collapse>
+          <NumberInput
+            label={text.seed}
+            description={text.seedHelp}
+            min={0}
+            max={2 ** 31 - 1}
+            allowDecimal={false}
+            value={wish.seed}
+            onChange={(seed) => onChange({ seed: Number(seed) || 0 })}
+          />
+        </Stack>
+      </Collapse>
+    </div>
+  );
+}
