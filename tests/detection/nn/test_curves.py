@@ -79,13 +79,6 @@ def test_the_area_is_the_share_of_pairs_in_order(rows):
     assert auc(truth, found) == pytest.approx(above / len(positive) / len(negative))
 
 
-def test_the_same_as_scikit_learn():
-    metrics = pytest.importorskip("sklearn.metrics")
-    truth, found = noisy(500)
-    assert auc(truth, found) == pytest.approx(metrics.roc_auc_score(truth, found))
-    assert average_precision(truth, found) == pytest.approx(metrics.average_precision_score(truth, found))
-
-
 @pytest.mark.parametrize("truth", [labels(1, 1), labels(0, 0)])
 def test_one_class_has_no_roc(truth):
     found = chances(0.1, 0.9)

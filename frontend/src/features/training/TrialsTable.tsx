@@ -80,7 +80,11 @@ function Row({ trial, isBest, isShown, onShow }: RowProps) {
               className={classes.number}
             >
               {number}
-              {isBest && <Badge size="sm">{text.isBest}</Badge>}
+              {isBest && (
+                <Badge size="sm" className={classes.best}>
+                  {text.isBest}
+                </Badge>
+              )}
             </UnstyledButton>
           ) : (
             cellOf(trial, column)

@@ -8,11 +8,11 @@ export const COLUMNS = [
   "weight_decay",
   "max_steps",
   "validation_loss",
+  "why",
   "accuracy",
   "precision",
   "recall",
   "seconds",
-  "why",
 ] as const;
 
 export type Column = (typeof COLUMNS)[number];
