@@ -1,6 +1,7 @@
 /** Rows as the server sends them; a test names only what it is about. */
 
 import type {
+  DatasetDetail,
   DetectionRun,
   Me,
   Member,
@@ -185,6 +186,46 @@ export const patch = (change: Partial<Patch> = {}): Patch => ({
   source: "click",
   class_id: 11,
   reader: { id: 3, name: "Lucía Paredes" },
+  created_at: NOW,
+  ...change,
+});
+
+export const dataset = (change: Partial<DatasetDetail> = {}): DatasetDetail => ({
+  id: 2,
+  study: 1,
+  number: 2,
+  name: "Spring",
+  content_hash: HASH,
+  seed: 7,
+  split: "cluster",
+  label: "majority",
+  reader: null,
+  guard_px: null,
+  tile_px: 1000,
+  sources: [],
+  slides: [],
+  left_out_ties: 4,
+  refused_overlaps: 0,
+  total: 2717,
+  counts: {
+    train: { positive: 830, negative: 802 },
+    validation: { positive: 276, negative: 267 },
+    test: { positive: 277, negative: 265 },
+  },
+  classes: [
+    { class_id: 11, name: "Lymphocyte", counted: true, train: 830, validation: 276, test: 277 },
+    { class_id: 12, name: "Other", counted: false, train: 802, validation: 267, test: 265 },
+  ],
+  per_slide: [
+    { slide_id: 5, code: "S001", case_code: "26-4037", train: 1500, validation: 500, test: 500 },
+    { slide_id: null, code: null, case_code: "", train: 132, validation: 43, test: 42 },
+  ],
+  readers: [{ id: 3, name: "Lucía Paredes", train: 1632, validation: 543, test: 542, outvoted: 12 }],
+  samples: [
+    { patch_id: 31, class_id: 11, side: "train" },
+    { patch_id: 32, class_id: 12, side: "test" },
+  ],
+  created_by: "Carmen Quispe",
   created_at: NOW,
   ...change,
 });
