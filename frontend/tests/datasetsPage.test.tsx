@@ -178,6 +178,7 @@ describe("freezing", () => {
       name: "Summer",
       reader: 3,
       split: "case",
+      guard_px: 35,
       seed: 0,
     });
     expect(await screen.findByText("“Summer” is frozen")).toBeVisible();
@@ -224,14 +225,13 @@ describe("with nothing frozen yet", () => {
 
 describe("a wish", () => {
   it("names only what was chosen", () => {
-    expect(wishOf(START)).toEqual({ split: "cluster", seed: 0, reader: null });
+    expect(wishOf(START)).toEqual({ split: "cluster", guard_px: 35, seed: 0, reader: null });
     expect(wishOf({ ...START, sources: ["import"], slides: ["5"] })).toEqual(wishOf(START));
   });
 
-  it("carries the guard band only where there is one, and the material where it is not all", () => {
-    expect(wishOf({ ...START, split: "place", guardPx: 60 })).toMatchObject({ guard_px: 60 });
+  it("carries the material where it is not all", () => {
     expect(
       wishOf({ ...START, guardPx: 60, isEverything: false, sources: ["import"], slides: ["5", "6"] }),
-    ).toEqual({ split: "cluster", seed: 0, reader: null, sources: ["import"], slides: [5, 6] });
+    ).toEqual({ split: "cluster", guard_px: 60, seed: 0, reader: null, sources: ["import"], slides: [5, 6] });
   });
 });

@@ -41,57 +41,13 @@ export type SplitScores = Schemas["Metrics"];
 export type CurvePoint = Schemas["CurvePoint"];
 export type SideCounts = Schemas["ClassCounts"];
 export type Dataset = Schemas["FrozenDataset"];
-export type Side = keyof FrozenCounts;
-type FrozenCounts = Dataset["counts"];
-type PerSide = Record<Side, number>;
-export type Split = "cluster" | "place" | "slide" | "case" | "random";
-
+export type Side = Schemas["Side"];
+export type Split = Schemas["Split"];
 /** Labels of a study, frozen with their split. */
-export interface DatasetVersion {
-  readonly id: Id;
-  readonly study: Id;
-  readonly number: number;
-  readonly name: string;
-  readonly content_hash: string;
-  readonly seed: number;
-  readonly split: Split;
-  readonly label: "majority" | "reader";
-  readonly reader: Reader | null;
-  readonly guard_px: number | null;
-  readonly tile_px: number | null;
-  readonly sources: Source[];
-  readonly slides: Id[];
-  readonly left_out_ties: number;
-  readonly refused_overlaps: number;
-  readonly total: number;
-  readonly counts: FrozenCounts;
-  readonly created_by: string;
-  readonly created_at: string;
-}
-
-export interface DatasetDetail extends DatasetVersion {
-  readonly classes: (PerSide & { class_id: Id; name: string; counted: boolean })[];
-  readonly per_slide: (PerSide & { slide_id: Id | null; code: string | null; case_code: string })[];
-  readonly readers: (PerSide & { id: Id; name: string; outvoted: number })[];
-  readonly samples: { patch_id: Id; class_id: Id; side: Side }[];
-}
-
-export interface DatasetDiff {
-  readonly added: number;
-  readonly removed: number;
-  readonly reclassed: number;
-  readonly moved: number;
-}
-
-export interface NewDataset {
-  name?: string;
-  reader?: Id | null;
-  split: Split;
-  guard_px?: number;
-  seed: number;
-  sources?: Source[];
-  slides?: Id[];
-}
+export type DatasetVersion = Schemas["Dataset"];
+export type DatasetDetail = Schemas["DatasetDetail"];
+export type DatasetDiff = Schemas["DatasetDiff"];
+export type NewDataset = Schemas["NewDatasetRequest"];
 
 export type RunState = Schemas["RunState"];
 export type Preset = Schemas["PresetEnum"];

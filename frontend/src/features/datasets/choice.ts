@@ -31,10 +31,10 @@ export function wishOf(choice: Choice): NewDataset {
   const { isEverything, sources, slides } = choice;
   return {
     split: choice.split,
+    guard_px: choice.guardPx,
     seed: choice.seed,
     reader: choice.reader ? Number(choice.reader) : null,
     ...(choice.name.trim() ? { name: choice.name.trim() } : {}),
-    ...(choice.split === "place" ? { guard_px: choice.guardPx } : {}),
     ...(!isEverything && sources.length ? { sources: [...sources] } : {}),
     ...(!isEverything && slides.length ? { slides: slides.map(Number) } : {}),
   };
