@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from labeling.apis import auth, images, members, patches, slides, studies, system, uploads
+from labeling.apis import auth, datasets, images, members, patches, slides, studies, system, uploads
 
 urlpatterns: list[URLPattern] = [
     path("auth/me", auth.MeApi.as_view()),
@@ -24,5 +24,8 @@ urlpatterns: list[URLPattern] = [
     path("patches/<int:patch_id>/labels", patches.LabelsApi.as_view()),
     path("patches/<int:patch_id>/image", images.PatchImageApi.as_view()),
     path("studies/<int:study_id>/patches", patches.PatchesApi.as_view()),
+    path("studies/<int:study_id>/datasets", datasets.DatasetsApi.as_view()),
+    path("datasets/<int:dataset_id>", datasets.DatasetApi.as_view()),
+    path("datasets/<int:dataset_id>/diff", datasets.DatasetDiffApi.as_view()),
     path("studies/<int:study_id>/patch-summary", patches.PatchSummaryApi.as_view()),
 ]

@@ -1,13 +1,11 @@
 /** Rows as the server sends them; a test names only what it is about. */
 
 import type {
-  Comparison,
+  DatasetDetail,
   DetectionRun,
   Me,
   Member,
   Model,
-  ModelCard,
-  ModelImport,
   Patch,
   PatchSummary,
   Scores,
@@ -256,113 +254,6 @@ export const model = (change: Partial<Model> = {}): Model => ({
   ...change,
 });
 
-const around = (value: number) => ({ value, low: value - 0.02, high: value + 0.02 });
-
-const judged = (threshold: number, value: number) => ({
-  threshold,
-  scores: scores({ accuracy: value }),
-  intervals: {
-    accuracy: around(value),
-    precision: around(value),
-    recall: around(value),
-    f1: around(value),
-  },
-});
-
-export const comparison = (change: Partial<Comparison> = {}): Comparison => ({
-  id: 6,
-  number: 1,
-  study: 1,
-  state: "done",
-  progress: { done: 530, total: 530, message: "", eta_s: null },
-  error: null,
-  code_version: "0.1.0",
-  created_by: "Carmen Quispe",
-  created_at: NOW,
-  started_at: NOW,
-  finished_at: NOW,
-  candidate: { id: 9, number: 4 },
-  current: { id: 8, number: 3 },
-  dataset: { id: 2, number: 2, content_hash: HASH },
-  verdict: "better",
-  left_out: 0,
-  unknown_data: [],
-  result: {
-    positives: 270,
-    negatives: 260,
-    candidate: judged(0.52, 0.97),
-    current: judged(0.5, 0.93),
-    difference: judged(0, 0.04).intervals,
-    mcnemar: { only_first: 30, only_second: 9, method: "chi_square", statistic: 10.26, p_value: 0.0014 },
-    too_few: false,
-    verdict: "better",
-  },
-  ...change,
-});
-
-export const modelImport = (change: Partial<ModelImport> = {}): ModelImport => ({
-  id: 3,
-  number: 1,
-  study: 1,
-  state: "queued",
-  progress: { done: 0, total: 0, message: "Waiting for a worker", eta_s: null },
-  error: null,
-  code_version: "0.1.0",
-  created_by: "Carmen Quispe",
-  created_at: NOW,
-  started_at: null,
-  finished_at: null,
-  file_name: "theirs.safetensors",
-  size_bytes: 4,
-  model_id: null,
-  ...change,
-});
-
-export const modelCard = (change: Partial<ModelCard> = {}): ModelCard => ({
-  model: model(),
-  study: { id: 1, name: "CD3 in colon" },
-  origin: {
-    kind: "trained",
-    words: "Trained here by Carmen Quispe, training 4.",
-    by: "Carmen Quispe",
-    at: NOW,
-    file_name: "",
-    training_run: 4,
-    preset: "default",
-    seed: 0,
-    device: "cpu",
-    versions: { torch: "2.14.1" },
-  },
-  dataset_hash: HASH,
-  dataset: {
-    id: 2,
-    number: 2,
-    seed: 0,
-    rule: {},
-    created_at: NOW,
-    classes: [{ name: "Lymphocyte", sides: { train: 830, validation: 276, test: 277 } }],
-    patches_learned: 1632,
-    slides_learned: 3,
-    patches_without_slide: 0,
-  },
-  inside: {
-    architecture: "paper-valid",
-    shape: {},
-    preprocessing: {},
-    class_names: ["Other", "Lymphocyte"],
-    gate: { dab_min: 0.21 },
-    config: { epochs: 36 },
-    model_mpp: null,
-    patch_px: 70,
-    versions: { torch: "2.14.1" },
-  },
-  scores: { validation: scores({ count: 543 }), test: scores() },
-  threshold: { value: 0.52, how: "Chosen on the validation patches." },
-  history: [],
-  limits: ["Research software, no medical device.", "It knows its own stain."],
-  ...change,
-});
-
 export const member = (change: Partial<Member> = {}): Member => ({
   id: 21,
   user: me(),
@@ -380,6 +271,46 @@ export const patch = (change: Partial<Patch> = {}): Patch => ({
   source: "click",
   class_id: 11,
   reader: { id: 3, name: "Lucía Paredes" },
+  created_at: NOW,
+  ...change,
+});
+
+export const dataset = (change: Partial<DatasetDetail> = {}): DatasetDetail => ({
+  id: 2,
+  study: 1,
+  number: 2,
+  name: "Spring",
+  content_hash: HASH,
+  seed: 7,
+  split: "cluster",
+  label: "majority",
+  reader: null,
+  guard_px: null,
+  tile_px: 1000,
+  sources: [],
+  slides: [],
+  left_out_ties: 4,
+  refused_overlaps: 0,
+  total: 2717,
+  counts: {
+    train: { positive: 830, negative: 802 },
+    validation: { positive: 276, negative: 267 },
+    test: { positive: 277, negative: 265 },
+  },
+  classes: [
+    { class_id: 11, name: "Lymphocyte", counted: true, train: 830, validation: 276, test: 277 },
+    { class_id: 12, name: "Other", counted: false, train: 802, validation: 267, test: 265 },
+  ],
+  per_slide: [
+    { slide_id: 5, code: "S001", case_code: "26-4037", train: 1500, validation: 500, test: 500 },
+    { slide_id: null, code: null, case_code: "", train: 132, validation: 43, test: 42 },
+  ],
+  readers: [{ id: 3, name: "Lucía Paredes", train: 1632, validation: 543, test: 542, outvoted: 12 }],
+  samples: [
+    { patch_id: 31, class_id: 11, side: "train" },
+    { patch_id: 32, class_id: 12, side: "test" },
+  ],
+  created_by: "Carmen Quispe",
   created_at: NOW,
   ...change,
 });

@@ -4,7 +4,8 @@ import { describe, expect, it } from "vitest";
 import type { Comparison, Model, ModelCard, ModelImport, Role } from "@/api/types";
 import { needsReason, pValueWords, verdictWords } from "@/features/models/verdict";
 
-import { comparison, me, model, modelCard, modelImport, study, trainingRun } from "./factories";
+import { me, model, study, trainingRun } from "./factories";
+import { comparison, modelCard, modelImport } from "./registryFactories";
 import { openAt } from "./render";
 import { pageOf, refusal, Reply, serve } from "./server";
 

@@ -25,6 +25,7 @@ if (typeof window !== "undefined") {
     dispatchEvent: () => false,
     onchange: null,
   }));
+  Element.prototype.scrollIntoView = () => undefined;
   Object.defineProperty(document, "fonts", { value: new EventTarget(), configurable: true });
   vi.stubGlobal(
     "ResizeObserver",

@@ -69,6 +69,7 @@ def objects(people: People, field: Field) -> dict[str, Any]:
         "patch_id": patch.pk,
         "membership_id": people.study.memberships.get(role=Role.LAB).pk,
         "upload_id": UploadFactory.create(study=people.study, owner=people.lab).pk,
+        "dataset_id": training.dataset_id,
         "model_id": model.pk,
         "training-runs/run_id": training.pk,
         "detection-runs/run_id": detection.pk,
@@ -160,7 +161,9 @@ def test_a_wrong_method_is_refused_in_the_one_shape(route, people, objects):
 
 
 @pytest.mark.parametrize("bad", ["abc", "-1", "1.5", "%00", "../1", "9" * 40, "１"])
-@pytest.mark.parametrize("start", ["studies", "slides", "patches", "members", "uploads", "models", "detection-runs"])
+@pytest.mark.parametrize(
+    "start", ["studies", "slides", "patches", "members", "uploads", "models", "datasets", "detection-runs"]
+)
 def test_a_malformed_id_is_absent(start, bad, people):
     answer = people.client("site_admin").get(f"/api/{start}/{bad}")
     assert answer.status_code in (404, 405), answer.content

@@ -92,6 +92,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/datasets/{dataset_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        get: operations["dataset_detail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/datasets/{dataset_id}/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        get: operations["dataset_diff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/detection-runs/{run_id}": {
         parameters: {
             query?: never;
@@ -651,6 +695,24 @@ export interface paths {
         patch: operations["study_update"];
         trace?: never;
     };
+    "/api/studies/{study_id}/datasets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description A list: filtered by an allow-list, ordered, in pages. */
+        get: operations["dataset_list"];
+        put?: never;
+        /** @description A list: filtered by an allow-list, ordered, in pages. */
+        post: operations["dataset_freeze"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/studies/{study_id}/detection-runs": {
         parameters: {
             query?: never;
@@ -1144,11 +1206,116 @@ export interface components {
             /** Format: double */
             validation_loss?: number | null;
         };
+        /** @description A version: labels of a study, frozen with their split. */
+        Dataset: {
+            id: number;
+            study: number;
+            number: number;
+            name: string;
+            content_hash: string;
+            seed: number;
+            split: components["schemas"]["Split"];
+            label: components["schemas"]["LabelVerdict"];
+            reader: components["schemas"]["Reader"] | null;
+            guard_px: number | null;
+            tile_px: number | null;
+            sources: components["schemas"]["Source"][];
+            slides: number[];
+            /** @description patches on which readers are level */
+            left_out_ties: number;
+            /** @description patches that came too near another side */
+            refused_overlaps: number;
+            total: number;
+            counts: components["schemas"]["DatasetCounts"];
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+        };
+        /** @description Patches of one class, as it was called and counted at the freeze. */
+        DatasetClass: {
+            train: number;
+            validation: number;
+            test: number;
+            class_id: number;
+            name: string;
+            counted: boolean;
+        };
+        /** @description Patches of either kind on each side. */
+        DatasetCounts: {
+            train: components["schemas"]["KindCounts"];
+            validation: components["schemas"]["KindCounts"];
+            test: components["schemas"]["KindCounts"];
+        };
+        /** @description A version with all its numbers. */
+        DatasetDetail: {
+            id: number;
+            study: number;
+            number: number;
+            name: string;
+            content_hash: string;
+            seed: number;
+            split: components["schemas"]["Split"];
+            label: components["schemas"]["LabelVerdict"];
+            reader: components["schemas"]["Reader"] | null;
+            guard_px: number | null;
+            tile_px: number | null;
+            sources: components["schemas"]["Source"][];
+            slides: number[];
+            /** @description patches on which readers are level */
+            left_out_ties: number;
+            /** @description patches that came too near another side */
+            refused_overlaps: number;
+            total: number;
+            counts: components["schemas"]["DatasetCounts"];
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            classes: components["schemas"]["DatasetClass"][];
+            per_slide: components["schemas"]["DatasetSlide"][];
+            readers: components["schemas"]["DatasetReader"][];
+            samples: components["schemas"]["DatasetSample"][];
+        };
+        /** @description How a version differs from another, in patches. */
+        DatasetDiff: {
+            /** @description only in this version */
+            added: number;
+            /** @description only in the other */
+            removed: number;
+            /** @description in both, with another class */
+            reclassed: number;
+            /** @description in both, on another side */
+            moved: number;
+        };
+        /** @description Patches that one reader labelled; a patch of two readers counts for both. */
+        DatasetReader: {
+            train: number;
+            validation: number;
+            test: number;
+            id: number;
+            name: string;
+            /** @description patches whose class here is another than this reader's */
+            outvoted: number;
+        };
         /** @description Frozen labels. */
         DatasetRef: {
             id: number;
             number: number;
             content_hash: string;
+        };
+        /** @description A patch to look at. */
+        DatasetSample: {
+            patch_id: number;
+            class_id: number;
+            side: components["schemas"]["Side"];
+        };
+        /** @description Patches of one slide; null for imported patches, which lie on none. */
+        DatasetSlide: {
+            train: number;
+            validation: number;
+            test: number;
+            slide_id: number | null;
+            code: string | null;
+            case_code: string;
         };
         /** @description What a person may choose of a detection. */
         DetectionParamsRequest: {
@@ -1300,6 +1467,11 @@ export interface components {
             scores: components["schemas"]["Scores"];
             intervals: components["schemas"]["Intervals"];
         };
+        /** @description Patches of counted classes, and of the others. */
+        KindCounts: {
+            positive: number;
+            negative: number;
+        };
         /** @description A kind of cell. */
         LabelClass: {
             readonly id: number;
@@ -1309,6 +1481,8 @@ export interface components {
             shape?: components["schemas"]["Shape"];
             counted?: boolean;
         };
+        /** @enum {string} */
+        LabelVerdict: "majority" | "reader";
         /** @description The process answers. */
         Live: {
             status: string;
@@ -1433,6 +1607,26 @@ export interface components {
         };
         /** @enum {string} */
         ModelStatus: "candidate" | "current" | "retired";
+        /** @description What is to be frozen, and how. */
+        NewDatasetRequest: {
+            /** @description unique in the study; empty: numbered */
+            name?: string;
+            /** @description who decides where readers differ; null: the majority */
+            reader?: number | null;
+            /** @default cluster */
+            split: components["schemas"]["Split"];
+            /**
+             * @description of the split by place: level-0 pixels
+             * @default 35
+             */
+            guard_px: number;
+            /** @default 0 */
+            seed: number;
+            /** @description absent: all */
+            sources?: components["schemas"]["Source"][];
+            /** @description absent: all */
+            slides?: number[];
+        };
         /** @description A kind of cell to be made with its study. */
         NewLabelClassRequest: {
             name: string;
@@ -1481,6 +1675,21 @@ export interface components {
         };
         /** @enum {string} */
         OriginKindEnum: "trained" | "imported";
+        PaginatedDatasetList: {
+            /** @example 123 */
+            count: number;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?page=4
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?page=2
+             */
+            previous?: string | null;
+            results: components["schemas"]["Dataset"][];
+        };
         PaginatedDetectionRunList: {
             /** @example 123 */
             count: number;
@@ -1723,6 +1932,8 @@ export interface components {
         };
         /** @enum {string} */
         Shape: "ring" | "cross" | "square" | "diamond";
+        /** @enum {string} */
+        Side: "train" | "validation" | "test";
         /** @description Patches of each side of a data set. */
         SideCounts: {
             train: components["schemas"]["ClassCounts"];
@@ -1785,6 +1996,8 @@ export interface components {
             source: components["schemas"]["Source"];
             count: number;
         };
+        /** @enum {string} */
+        Split: "cluster" | "place" | "slide" | "case" | "random";
         /** @enum {integer} */
         StridePxEnum: 8;
         /** @description A study, with the caller's roles in it. */
@@ -2101,6 +2314,51 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Comparison"];
+                };
+            };
+        };
+    };
+    dataset_detail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetDetail"];
+                };
+            };
+        };
+    };
+    dataset_diff: {
+        parameters: {
+            query: {
+                /** @description another version of the same study */
+                with: number;
+            };
+            header?: never;
+            path: {
+                dataset_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetDiff"];
                 };
             };
         };
@@ -2820,6 +3078,65 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Study"];
+                };
+            };
+        };
+    };
+    dataset_list: {
+        parameters: {
+            query?: {
+                /** @description A page number within the paginated result set. */
+                page?: number;
+                /** @description Number of results to return per page. */
+                page_size?: number;
+            };
+            header?: never;
+            path: {
+                study_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedDatasetList"];
+                };
+            };
+        };
+    };
+    dataset_freeze: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                study_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NewDatasetRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetDetail"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetDetail"];
                 };
             };
         };

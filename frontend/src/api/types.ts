@@ -41,6 +41,14 @@ export type SplitScores = Schemas["Metrics"];
 export type CurvePoint = Schemas["CurvePoint"];
 export type SideCounts = Schemas["ClassCounts"];
 export type Dataset = Schemas["FrozenDataset"];
+export type Side = Schemas["Side"];
+export type Split = Schemas["Split"];
+/** Labels of a study, frozen with their split. */
+export type DatasetVersion = Schemas["Dataset"];
+export type DatasetDetail = Schemas["DatasetDetail"];
+export type DatasetDiff = Schemas["DatasetDiff"];
+export type NewDataset = Schemas["NewDatasetRequest"];
+
 export type RunState = Schemas["RunState"];
 export type Preset = Schemas["PresetEnum"];
 export type TrainingRun = Schemas["TrainingRun"];

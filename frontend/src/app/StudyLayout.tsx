@@ -1,6 +1,7 @@
 /** A study: its parts on the left, one of them open. */
 
 import {
+  IconDatabase,
   IconFlask2,
   IconLayoutGrid,
   IconPhotoScan,
@@ -44,6 +45,7 @@ export function StudyLayout() {
   const parts: Part[] = [
     { name: nav.slides, to: paths.slides(id), icon: IconPhotoScan, count: study.data?.slide_count },
     { name: nav.patches, to: paths.patches(id), icon: IconLayoutGrid, count: study.data?.patch_count },
+    { name: nav.datasets, to: paths.datasets(id), icon: IconDatabase },
     { name: nav.training, to: paths.trainings(id), icon: IconFlask2 },
     { name: nav.models, to: paths.models(id), icon: IconRosetteDiscountCheck },
     { name: nav.people, to: paths.people(id), icon: IconUsers },

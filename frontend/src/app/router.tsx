@@ -2,6 +2,7 @@
 
 import { createBrowserRouter, Navigate, type RouteObject } from "react-router";
 
+import { DatasetsPage } from "@/pages/DatasetsPage";
 import { ModelCardPage } from "@/pages/ModelCardPage";
 import { ModelsPage } from "@/pages/ModelsPage";
 import { NotFoundPage } from "@/pages/NotFoundPage";
@@ -23,6 +24,8 @@ const studyPages: RouteObject[] = [
   { index: true, element: <Navigate to="slides" replace /> },
   { path: "slides", element: <SlidesPage /> },
   { path: "patches", element: <PatchesPage /> },
+  { path: "datasets", element: <DatasetsPage /> },
+  { path: "datasets/:datasetId", element: <DatasetsPage /> },
   { path: "training", lazy: trainingPage },
   { path: "training/:runId", lazy: trainingPage },
   { path: "models", element: <ModelsPage /> },

@@ -21,6 +21,7 @@ export const common = {
     label: "Study",
     slides: "Slides",
     patches: "Patches",
+    datasets: "Data sets",
     training: "Training",
     models: "Models",
     people: "People",

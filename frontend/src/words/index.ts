@@ -1,6 +1,7 @@
 /** All texts of the interface, keyed by area: the one place a translation replaces. */
 
 import { common } from "./common";
+import { datasets } from "./datasets";
 import { errors } from "./errors";
 import { models } from "./models";
 import { patches } from "./patches";
@@ -10,4 +11,15 @@ import { slides } from "./slides";
 import { studies } from "./studies";
 import { training } from "./training";
 
-export const words = { common, errors, models, patches, people, session, slides, studies, training } as const;
+export const words = {
+  common,
+  datasets,
+  errors,
+  models,
+  patches,
+  people,
+  session,
+  slides,
+  studies,
+  training,
+} as const;

@@ -1,0 +1,162 @@
+/** Freeze the labels: whose word counts, what stays together, which patches. */
+
+import {
+  Alert,
+  Button,
+  Collapse,
+  NumberInput,
+  Radio,
+  Select,
+  Stack,
+  Text,
+  TextInput,
+  UnstyledButton,
+} from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { IconChevronDown, IconInfoCircle } from "@tabler/icons-react";
+import { useState } from "react";
+import { useNavigate } from "react-router";
+
+import { useFreeze } from "@/api/datasets";
+import { useMembers } from "@/api/studies";
+import type { Id, PatchSummary, Split, Study } from "@/api/types";
+import { errorMessage, notifyDone } from "@/app/notify";
+import { paths } from "@/app/paths";
+import { balanceOf, LEAST_OF_A_KIND } from "@/features/training/labels";
+import { words } from "@/words";
+
+import { SPLITS, START, wishOf, type Choice } from "./choice";
+import { MaterialChoice } from "./MaterialChoice";
+import classes from "./NewDataset.module.css";
+
+const text = words.datasets;
+
+interface PartProps {
+  choice: Choice;
+  onChange: (change: Partial<Choice>) => void;
+}
+
+/** The people who may label, each once. */
+function useReaders(study: Id): { value: string; label: string }[] {
+  const members = useMembers(study).data ?? [];
+  const readers = members.filter(({ role }) => role === "pathologist");
+  return [...new Map(readers.map(({ user }) => [user.id, user])).values()].map(({ id, name, username }) => ({
+    value: String(id),
+    label: text.reader(name || username),
+  }));
+}
+
+function VerdictChoice({ choice, onChange, study }: PartProps & { study: Id }) {
+  return (
+    <Select
+      label={text.verdict}
+      description={text.verdictHelp}
+      data={[{ value: "", label: text.majority }, ...useReaders(study)]}
+      value={choice.reader}
+      onChange={(reader) => onChange({ reader: reader ?? "" })}
+      allowDeselect={false}
+    />
+  );
+}
+
+function SplitChoice({ choice, onChange }: PartProps) {
+  return (
+    <div>
+      <Radio.Group
+        label={text.split}
+        value={choice.split}
+        onChange={(split) => onChange({ split: split as Split })}
+      >
+        <Stack gap={8} mt={8}>
+          {SPLITS.map((split) => (
+            <Radio.Card key={split} value={split} className={classes.split}>
+              <Radio.Indicator />
+              <span>
+                <strong>{text.splits[split].name}</strong>
+                <span className={classes.fine}>{text.splits[split].text}</span>
+              </span>
+            </Radio.Card>
+          ))}
+        </Stack>
+      </Radio.Group>
+      <Collapse expanded={choice.split === "place"}>
+        <NumberInput
+          pt="sm"
+          label={text.guard}
+          description={text.guardHelp}
+          suffix=" px"
+          min={0}
+          max={1000}
+          allowDecimal={false}
+          value={choice.guardPx}
+          onChange={(guardPx) => onChange({ guardPx: Number(guardPx) || 0 })}
+        />
+      </Collapse>
+      <Text className={classes.note}>{text.copies}</Text>
+    </div>
+  );
+}
+
+function SeedChoice({ choice, onChange }: PartProps) {
+  const [isOpen, { toggle }] = useDisclosure();
+  return (
+    <div>
+      <UnstyledButton onClick={toggle} aria-expanded={isOpen} className={classes.more}>
+        <IconChevronDown size={15} data-open={isOpen || undefined} aria-hidden="true" />
+        {text.advanced}
+      </UnstyledButton>
+      <Collapse expanded={isOpen}>
+        <NumberInput
+          pt="xs"
+          label={text.seed}
+          description={text.seedHelp}
+          min={0}
+          max={2 ** 31 - 1}
+          allowDecimal={false}
+          value={choice.seed}
+          onChange={(seed) => onChange({ seed: Number(seed) || 0 })}
+        />
+      </Collapse>
+    </div>
+  );
+}
+
+export function NewDataset({ study, summary }: { study: Study; summary: PatchSummary }) {
+  const [choice, setChoice] = useState(START);
+  const freeze = useFreeze(study.id);
+  const navigate = useNavigate();
+  const { isEnough } = balanceOf(study.classes, summary);
+  const change = (part: Partial<Choice>) => setChoice({ ...choice, ...part });
+  const submit = () =>
+    freeze.mutate(wishOf(choice), {
+      onSuccess: (version) => {
+        setChoice({ ...choice, name: "" });
+        notifyDone(text.frozen(version.name));
+        void navigate(paths.dataset(study.id, version.id));
+      },
+    });
+  return (
+    <Stack gap="lg">
+      {!isEnough && (
+        <Alert color="clay" icon={<IconInfoCircle />} title={words.training.tooFewTitle}>
+          {words.training.tooFew(LEAST_OF_A_KIND)}
+        </Alert>
+      )}
+      <TextInput
+        label={text.name}
+        description={text.nameHelp}
+        maxLength={120}
+        value={choice.name}
+        onChange={(event) => change({ name: event.currentTarget.value })}
+      />
+      <VerdictChoice choice={choice} onChange={change} study={study.id} />
+      <SplitChoice choice={choice} onChange={change} />
+      <MaterialChoice choice={choice} onChange={change} summary={summary} />
+      <SeedChoice choice={choice} onChange={change} />
+      {freeze.isError && <Alert color="red">{errorMessage(freeze.error)}</Alert>}
+      <Button onClick={submit} loading={freeze.isPending} disabled={!isEnough} size="md">
+        {text.freeze}
+      </Button>
+    </Stack>
+  );
+}
