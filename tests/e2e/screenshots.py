@@ -24,11 +24,14 @@ def addresses(page: Page, product: Product) -> Iterator[tuple[str, str]]:
     base = f"/studies/{study['id']}"
     slide = page.request.get(f"{product.address}/api{base}/slides?ordering=number").json()["results"][0]["id"]
     run = page.request.get(f"{product.address}/api{base}/training-runs").json()["results"][0]["id"]
+    model = page.request.get(f"{product.address}/api{base}/models").json()["results"][0]["id"]
     yield "studies", "/studies"
     yield "slides", f"{base}/slides"
     yield "patches", f"{base}/patches"
+    yield "datasets", f"{base}/datasets"
     yield "training", f"{base}/training/{run}"
     yield "models", f"{base}/models"
+    yield "model-card", f"{base}/models/{model}"
     yield "people", f"{base}/people"
     yield "label-whole", f"{base}/slides/{slide}/label"
     yield "label", f"{base}/slides/{slide}/label#x=5600&y=4400&zoom=1"
