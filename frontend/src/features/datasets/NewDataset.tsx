@@ -26,7 +26,7 @@ import { balanceOf, LEAST_OF_A_KIND } from "@/features/training/labels";
 import { words } from "@/words";
 
 import { SPLITS, START, wishOf, type Choice } from "./choice";
-import { MaterialChoice } from "./MaterialChoice";
+import { MaterialChoice } from "@/features/patches/MaterialChoice";
 import classes from "./NewDataset.module.css";
 
 const text = words.datasets;

@@ -1,16 +1,17 @@
 /** Start a training: what to learn from, by which recipe. */
 
-import { Alert, Button, Checkbox, Collapse, MultiSelect, Radio, Stack, Text } from "@mantine/core";
+import { Alert, Button, Radio, Stack, Text } from "@mantine/core";
 import { IconInfoCircle } from "@tabler/icons-react";
 import { useRef, useState } from "react";
 import { useNavigate } from "react-router";
 
 import { newClientKey } from "@/api/polling";
 import { useStartTraining } from "@/api/training";
-import type { Dataset, NewTraining as Wish, PatchSummary, Preset, Source, Study } from "@/api/types";
+import type { Dataset, NewTraining as Wish, PatchSummary, Preset, Study } from "@/api/types";
 import { notifyDone } from "@/app/notify";
 import { paths } from "@/app/paths";
-import { formatCount, formatNumber } from "@/format";
+import { MaterialChoice, type Material } from "@/features/patches/MaterialChoice";
+import { formatNumber } from "@/format";
 import { words } from "@/words";
 
 import { ClassCounts } from "./ClassCounts";
@@ -22,11 +23,8 @@ import { changedRanges, PAPER_RANGES } from "./space";
 
 const text = words.training;
 
-interface Choice extends SearchWish {
+interface Choice extends SearchWish, Material {
   preset: Preset;
-  isEverything: boolean;
-  sources: Source[];
-  slides: string[];
 }
 
 const START: Choice = {
@@ -47,7 +45,7 @@ function materialOf({ dataset, isEverything, sources, slides }: Choice): Partial
   if (dataset !== null) return { dataset };
   if (isEverything) return {};
   return {
-    ...(sources.length ? { sources } : {}),
+    ...(sources.length ? { sources: [...sources] } : {}),
     ...(slides.length ? { slides: slides.map(Number) } : {}),
   };
 }
@@ -65,45 +63,6 @@ function searchOf({ trials, folds, minutes, ranges }: Choice): Partial<Wish> {
 interface PartProps {
   choice: Choice;
   onChange: (change: Partial<Choice>) => void;
-}
-
-function MaterialChoice({ choice, onChange, summary }: PartProps & { summary: PatchSummary }) {
-  return (
-    <div>
-      <Checkbox
-        label={text.allSources}
-        checked={choice.isEverything}
-        onChange={(event) => onChange({ isEverything: event.currentTarget.checked })}
-      />
-      <Collapse expanded={!choice.isEverything}>
-        <Stack gap="sm" pt="sm">
-          <MultiSelect
-            label={text.bySource}
-            placeholder={choice.sources.length ? undefined : words.patches.allSources}
-            data={summary.sources.map(({ source, count }) => ({
-              value: source,
-              label: `${words.patches.sources[source]} (${formatCount(count)})`,
-            }))}
-            value={choice.sources}
-            onChange={(sources) => onChange({ sources: sources as Source[] })}
-            clearable
-          />
-          <MultiSelect
-            label={text.bySlide}
-            placeholder={choice.slides.length ? undefined : words.patches.allSlides}
-            data={summary.slides.map(({ slide_id, code, count }) => ({
-              value: String(slide_id),
-              label: `${code} (${formatCount(count)})`,
-            }))}
-            value={choice.slides}
-            onChange={(slides) => onChange({ slides })}
-            searchable
-            clearable
-          />
-        </Stack>
-      </Collapse>
-    </div>
-  );
 }
 
 function RecipeChoice({ choice, onChange }: PartProps) {

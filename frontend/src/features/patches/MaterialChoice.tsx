@@ -6,13 +6,17 @@ import type { PatchSummary, Source } from "@/api/types";
 import { formatCount } from "@/format";
 import { words } from "@/words";
 
-import type { Choice } from "./choice";
-
 const text = words.training;
 
+export interface Material {
+  readonly isEverything: boolean;
+  readonly sources: readonly Source[];
+  readonly slides: readonly string[];
+}
+
 interface Props {
-  choice: Choice;
-  onChange: (change: Partial<Choice>) => void;
+  choice: Material;
+  onChange: (change: Partial<Material>) => void;
   summary: PatchSummary;
 }
 
