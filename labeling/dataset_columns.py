@@ -1,21 +1,23 @@
 """Reads a study's labels and patches as columns, so that a million of them fit in little memory."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from django.db import connection
 from django.db.models import QuerySet
 from numpy.typing import NDArray
 
 from labeling import selectors
 from labeling.choices import Split
-from labeling.looks import looks_of_pngs
+from labeling.looks import LENGTH, look_of_png
 from labeling.models import DatasetVersion, Patch, Slide, Study
-from labeling.splits import NONE, TILE_PX, Items, Numbers, groups_of
+from labeling.splits import NONE, SIDES, TILE_PX, Items, Numbers, groups_of
 
 CHUNK = 2000
 _LABELS = np.dtype([("patch", "i8"), ("class", "i8"), ("reader", "i8")])
+_FROZEN = np.dtype([("patch", "i8"), ("class", "i8"), ("side", "i1")])
 _PATCHES = np.dtype([("patch", "i8"), ("sha256", "S64"), ("slide", "i8"), ("x", "i8"), ("y", "i8")])
 
 
@@ -88,18 +90,23 @@ def columns(study: Study, patch_ids: Numbers, class_ids: Numbers) -> Items:
         x_l0=table["x"],
         y_l0=table["y"],
         box_px=_looked_up(table["slide"], boxes, np.float64),
-        looks=looks_of_pngs(_pngs(table["patch"]), len(table)),
+        looks=_looks(table["patch"]),
     ).in_order()
 
 
-def frozen_columns(dataset: DatasetVersion) -> tuple[Items, NDArray[np.str_]]:
-    """Read the patches of a data-set version, in order, and the name of each one's side."""
+def frozen_columns(dataset: DatasetVersion) -> tuple[Items, NDArray[np.int8]]:
+    """Read the patches of a data-set version, in order, and the position in ``SIDES`` of each one's side."""
     rows = dataset.items.order_by("patch_id").values_list("patch_id", "label_class_id", "side")
-    frozen = np.fromiter(
-        in_chunks(rows, "patch_id"), dtype=np.dtype([("patch", "i8"), ("class", "i8"), ("side", "U10")])
-    )
+    placed = ((patch, label_class, SIDES.index(side)) for patch, label_class, side in in_chunks(rows, "patch_id"))
+    frozen = np.fromiter(placed, dtype=_FROZEN)
     items = columns(dataset.study, frozen["patch"], frozen["class"])
     return items, frozen["side"][np.searchsorted(frozen["patch"], items.patch_ids)]
+
+
+def frozen_class_names(dataset: DatasetVersion) -> dict[int, str]:
+    """Name the classes as they were called at the freeze; versions of old by the names they have."""
+    names = dict(dataset.study.classes.values_list("pk", "name"))
+    return names | {known["id"]: known["name"] for known in dataset.rule.get("classes", ())}
 
 
 def frozen_groups(dataset: DatasetVersion, side: str) -> Numbers:
@@ -109,7 +116,7 @@ def frozen_groups(dataset: DatasetVersion, side: str) -> Numbers:
         int64 (N,), in the order of the side's items.
     """
     items, sides = frozen_columns(dataset)
-    mine = items.take(sides == side)
+    mine = items.take(sides == SIDES.index(side))
     groups = groups_of(mine, dataset.rule.get("split", Split.CLUSTER), tile_px=dataset.rule.get("tile_px") or TILE_PX)
     stored = list(dataset.items.filter(side=side).order_by("pk").values_list("patch_id", flat=True))
     order = np.argsort(mine.patch_ids)
@@ -147,9 +154,28 @@ def _looked_up(keys: Numbers, values: dict[int, Any], dtype: Any) -> NDArray[Any
     return np.array([values.get(int(key), NONE) for key in known], dtype=dtype)[at]
 
 
-def _pngs(patch_ids: Numbers) -> Iterable[bytes]:
-    """Read the PNGs of ascending patch ids."""
+def _looks(patch_ids: Numbers) -> NDArray[np.uint8]:
+    """Read the looks of ascending patch ids; missing ones are taken from the PNGs and kept for the next time."""
+    looks = np.zeros((len(patch_ids), LENGTH), dtype=np.uint8)
     for start in range(0, len(patch_ids), CHUNK):
-        part = patch_ids[start : start + CHUNK].tolist()
-        for png in Patch.objects.filter(pk__in=part).order_by("pk").values_list("png", flat=True):
-            yield bytes(png)
+        patches = Patch.objects.filter(pk__in=patch_ids[start : start + CHUNK].tolist())
+        missing = patches.filter(look__isnull=True).values_list("pk", "png")
+        fresh = {pk: look_of_png(bytes(png)).tobytes() for pk, png in missing}
+        _keep_looks(fresh)
+        known = fresh | {
+            pk: bytes(look or b"") for pk, look in patches.filter(look__isnull=False).values_list("pk", "look")
+        }
+        for n, pk in enumerate(patch_ids[start : start + CHUNK].tolist(), start):
+            looks[n] = np.frombuffer(known[pk], dtype=np.uint8)
+    return looks
+
+
+def _keep_looks(looks: dict[int, bytes]) -> None:
+    """Store looks; a look is made of the PNG alone, which never changes, so whoever writes it writes the same."""
+    if looks:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE labeling_patch SET look = found.look"
+                " FROM unnest(%s::bigint[], %s::bytea[]) AS found(id, look) WHERE labeling_patch.id = found.id",
+                [list(looks), list(looks.values())],
+            )

@@ -178,6 +178,7 @@ class Patch(models.Model):
     sha256 = models.CharField(max_length=64, validators=[SHA256])
     source = models.CharField(max_length=10, choices=Source.choices)
     origin = models.CharField(max_length=255, blank=True, help_text="name inside an imported folder or archive")
+    look = models.BinaryField(null=True, max_length=100, help_text="see looks; empty until a data set needs it")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from labeling.choices import Side, Split
-from labeling.looks import SIDE as LOOK_SIDE
-from labeling.looks import near_duplicates
+from labeling.looks import LENGTH, near_duplicates
 
 FRACTIONS: dict[str, float] = {Side.TRAIN: 0.8, Side.VALIDATION: 0.1, Side.TEST: 0.1}
 SIDES: tuple[str, ...] = tuple(FRACTIONS)
@@ -39,7 +39,7 @@ class Items:
         x_l0: centre pixel, level 0, int64; so ``y_l0``.
         y_l0: see ``x_l0``.
         box_px: side of the patch's box in level-0 pixels, float64.
-        looks: uint8 (N, 100), see ``labeling.looks``.
+        looks: uint8 (N, looks.LENGTH), see ``labeling.looks``.
     """
 
     patch_ids: Numbers
@@ -53,11 +53,16 @@ class Items:
     looks: NDArray[np.uint8]
 
     def __post_init__(self) -> None:
-        if self.looks.shape != (len(self), LOOK_SIDE**2):
+        if self.looks.shape != (len(self), LENGTH):
             raise ValueError(f"{len(self)} patches with looks of shape {self.looks.shape}")
 
     def __len__(self) -> int:
         return len(self.patch_ids)
+
+    @cached_property
+    def near(self) -> Pairs:
+        """Near duplicates, looked for once."""
+        return near_duplicates(self.looks)
 
     def take(self, chosen: NDArray[Any]) -> "Items":
         """Return the chosen items, by mask or index."""
@@ -108,7 +113,7 @@ def groups_of(items: Items, kind: str, *, tile_px: int = TILE_PX) -> Numbers:
     Returns:
         Group numbers, int64 (N,), from 0 in the order of their first items.
     """
-    copies = np.concatenate([same_pixels(items), near_duplicates(items.looks)])
+    copies = np.concatenate([same_pixels(items), items.near])
     if kind == Split.CLUSTER:
         clusters = _joined(_nobody(items), np.concatenate([copies, overlaps(items)]))
         return _joined(_homes(items, clusters, tile_px), _with_first(clusters))
@@ -117,25 +122,56 @@ def groups_of(items: Items, kind: str, *, tile_px: int = TILE_PX) -> Numbers:
 
 
 def split(items: Items, kind: str, *, seed: int, tile_px: int = TILE_PX) -> NDArray[np.int8]:
-    """Put every patch on a side: whole groups, classes in proportion, the same for the same seed.
+    """Put every patch on a side: whole groups, see ``groups_of`` and ``deal``."""
+    return deal(items, groups_of(items, kind, tile_px=tile_px), seed=seed)
+
+
+def deal(items: Items, groups: Numbers, *, seed: int) -> NDArray[np.int8]:
+    """Deal groups to sides: classes in proportion, the same for the same seed.
 
     Args:
         items: the patches, in order.
-        kind: one of ``choices.Split``.
+        groups: of each, see ``groups_of``.
         seed: of the shuffle.
-        tile_px: side of the tiles that stay together, level-0 pixels.
 
     Returns:
         Position in ``SIDES`` of each item, int8 (N,); 80 % training, 10 % validation, 10 % test as nearly as whole
         groups allow.
     """
-    groups = groups_of(items, kind, tile_px=tile_px)
     tables = _tables(groups, items.class_ids)
     order = list(range(len(tables)))
     random.Random(seed).shuffle(order)  # noqa: S311
     order.sort(key=lambda group: sum(tables[group].values()), reverse=True)
     side_of_group = _deal(tables, order)
     return side_of_group[groups]
+
+
+def fill_empty(sides: NDArray[np.int8], groups: Numbers, counted: NDArray[np.bool_]) -> NDArray[np.int8]:
+    """Give a test or validation side that lacks a kind of cells the smallest group of training that has both.
+
+    Where there are only a few slides or cases, dealing by size alone leaves the small sides empty.
+
+    Args:
+        sides: see ``split``.
+        groups: see ``groups_of``.
+        counted: whether each patch is of a counted class.
+
+    Returns:
+        The sides; training keeps both kinds.
+    """
+    kinds = np.zeros((int(groups.max(initial=NONE)) + 1, 2), dtype=np.int64)
+    np.add.at(kinds, (groups, counted.astype(np.int64)), 1)
+    of_group = np.zeros(len(kinds), dtype=np.int8)
+    of_group[groups] = sides
+    train, small = SIDES.index(Side.TRAIN), [SIDES.index(side) for side in (Side.TEST, Side.VALIDATION)]
+    for side in small:
+        if kinds[of_group == side].sum(axis=0).all():
+            continue
+        left = kinds[of_group == train].sum(axis=0)
+        spare = np.flatnonzero((of_group == train) & kinds.all(axis=1) & (kinds < left).all(axis=1))
+        if len(spare):
+            of_group[spare[np.argmin(kinds[spare].sum(axis=1))]] = side
+    return of_group[groups]
 
 
 def refused(items: Items, sides: NDArray[np.int8], *, band_px: float) -> NDArray[np.bool_]:
@@ -169,7 +205,7 @@ def leaks(items: Items, sides: NDArray[np.int8], kind: str) -> dict[str, Pairs]:
     names |= {"slides": items.slide_ids, "cases": items.cases} if kind == Split.CASE else {}
     found = {
         "duplicates": same_pixels(items),
-        "near_duplicates": near_duplicates(items.looks),
+        "near_duplicates": items.near,
         "overlaps": overlaps(items),
         **{what: _with_first(numbers)[numbers != NONE] for what, numbers in names.items()},
     }

@@ -24,7 +24,7 @@ from detection.runs.trials import WHOLE
 from labeling import media
 from labeling.choices import Side
 from labeling.models import Study
-from labeling.services import dataset_check_leaks
+from labeling.services import dataset_check
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def _train(lease: leases.Lease, beat: leases.Heartbeat) -> None:
         started_at=Coalesce("started_at", Now()), device=device_name(place), versions=versions(), message=LOADING
     )
     run = TrainingRun.objects.select_related("dataset", "study").get(pk=lease.pk)
-    dataset_check_leaks(run.dataset)
+    dataset_check(run.dataset)
     work = Work(run, lease, Reins(run, beat), load_sides(run.dataset), place, workspace.folder(run.pk))
     search = Search(work)
     search.go()

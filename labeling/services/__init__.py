@@ -1,7 +1,14 @@
 """Writes: one keyword-only function per thing that can happen."""
 
 from labeling.services.access import access_record
-from labeling.services.datasets import FreezeChoices, LeakError, TooFewError, dataset_check_leaks, dataset_freeze
+from labeling.services.datasets import (
+    FreezeChoices,
+    LeakError,
+    TooFewError,
+    dataset_check,
+    dataset_check_leaks,
+    dataset_freeze,
+)
 from labeling.services.imports import (
     ImportReport,
     LabelledPatch,
@@ -28,6 +35,7 @@ __all__ = [
     "UnknownClassError",
     "Words",
     "access_record",
+    "dataset_check",
     "dataset_check_leaks",
     "dataset_freeze",
     "label_add",

@@ -4,7 +4,8 @@ import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,19 @@ from config.errors import ConflictError, DomainError
 from labeling import dataset_columns
 from labeling.choices import Split, Verdict
 from labeling.models import DatasetItem, DatasetVersion, LabelClass, Study, User
-from labeling.splits import FRACTIONS, GUARD_PX, NONE, SIDES, TILE_PX, Items, leaks, refused, split
+from labeling.splits import (
+    FRACTIONS,
+    GUARD_PX,
+    NONE,
+    SIDES,
+    TILE_PX,
+    Items,
+    deal,
+    fill_empty,
+    groups_of,
+    leaks,
+    refused,
+)
 
 LEAST_OF_A_KIND = 10
 TILES_PX = (TILE_PX, 500, 250, 1)
@@ -128,9 +141,24 @@ def dataset_check_leaks(dataset: DatasetVersion) -> None:
     Raises:
         LeakError: with counts and some patches of each kind in ``extra``.
     """
-    items, names = dataset_columns.frozen_columns(dataset)
-    sides = np.searchsorted(sorted(SIDES), names).astype(np.int8)
+    items, sides = dataset_columns.frozen_columns(dataset)
     _check_leaks(items, sides, dataset.rule.get("split", Split.CLUSTER))
+
+
+def dataset_check(dataset: DatasetVersion) -> None:
+    """Refuse a version that leaks, or whose items are not those of its content hash any more.
+
+    Raises:
+        LeakError: see ``dataset_check_leaks``.
+        ConflictError: ``dataset_changed``.
+    """
+    items, sides = dataset_columns.frozen_columns(dataset)
+    _check_leaks(items, sides, dataset.rule.get("split", Split.CLUSTER))
+    if content_hash(items, sides, dataset_columns.frozen_class_names(dataset)) != dataset.content_hash:
+        raise ConflictError(
+            f"{dataset.name} does not hold what its hash says. Freeze the labels anew, and tell the server's admin.",
+            code="dataset_changed",
+        )
 
 
 def _check_leaks(items: Items, sides: NDArray[np.int8], kind: str) -> None:
@@ -170,11 +198,14 @@ def _freeze(items: Items, classes: Mapping[int, LabelClass], seed: int, choices:
     _check_enough(items, classes)
     tiles = {Split.CLUSTER: TILES_PX, Split.PLACE: GUARDED_TILES_PX}.get(Split(choices.split), (TILE_PX,))
     for tile_px in tiles:
-        sides = split(items, choices.split, seed=seed, tile_px=tile_px)
+        groups = groups_of(items, choices.split, tile_px=tile_px)
+        sides = deal(items, groups, seed=seed)
+        if choices.split in (Split.SLIDE, Split.CASE):
+            sides = fill_empty(sides, groups, _is_counted(items, classes))
         keep = np.ones(len(items), dtype=np.bool_)
         if choices.split == Split.PLACE:
             keep = ~refused(items, sides, band_px=choices.guard_px)
-        kept, kept_sides = items.take(keep), sides[keep]
+        kept, kept_sides = (items, sides) if keep.all() else (items.take(keep), sides[keep])
         if _fills(kept, kept_sides, classes):
             return _Frozen(kept, kept_sides, tile_px if len(tiles) > 1 else None, refused=int((~keep).sum()))
     raise TooFewError(_TOO_FEW_GROUPS[Split(choices.split)])
@@ -245,14 +276,15 @@ def _readers(votes: NDArray[Any], frozen: _Frozen) -> list[dict[str, Any]]:
 
 
 def content_hash(items: Items, sides: NDArray[np.int8], class_names: Mapping[int, str]) -> str:
-    """Hash what a version holds: SHA-256 over the sorted lines ``patch-sha256 class side``."""
-    lines = sorted(
-        f"{sha256.decode()} {class_names[class_id]} {SIDES[side]}\n"
-        for sha256, class_id, side in zip(items.sha256, items.class_ids.tolist(), sides.tolist(), strict=True)
-    )
+    """Hash what a version holds: SHA-256 over the sorted lines ``patch-sha256 class side``.
+
+    The items come in order of their hashes, so that only the few lines of equal hash are left to sort.
+    """
+    rows = zip(items.sha256, items.class_ids.tolist(), sides.tolist(), strict=True)
     digest = hashlib.sha256()
-    for line in lines:
-        digest.update(line.encode())
+    for sha256, same in groupby(rows, key=itemgetter(0)):
+        lines = sorted(f"{sha256.decode()} {class_names[class_id]} {SIDES[side]}\n" for _, class_id, side in same)
+        digest.update("".join(lines).encode())
     return digest.hexdigest()
 
 

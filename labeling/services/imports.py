@@ -11,6 +11,7 @@ from django.db import transaction
 from config.errors import ConflictError, DomainError
 from labeling import readers, selectors
 from labeling.choices import SlideState, Source
+from labeling.looks import look_of_png
 from labeling.models import Label, LabelClass, Patch, Slide, Study, User
 from labeling.patch_files import Entry, PatchFileError, PatchPng, entries, is_image_name, patch_png, words_of
 from labeling.slides.crop import Crop, crop_patch
@@ -216,7 +217,14 @@ def _store_batch(study: Study, user: User, batch: list[LabelledPatch], report: I
 
 def _insert(study: Study, user: User, items: list[LabelledPatch]) -> None:
     patches = Patch.objects.bulk_create(
-        Patch(study=study, png=i.patch.png, sha256=i.patch.sha256, source=Source.IMPORT, origin=_origin(i.name))
+        Patch(
+            study=study,
+            png=i.patch.png,
+            sha256=i.patch.sha256,
+            look=look_of_png(i.patch.png).tobytes(),
+            source=Source.IMPORT,
+            origin=_origin(i.name),
+        )
         for i in items
     )
     Label.objects.bulk_create(
@@ -280,7 +288,10 @@ def _crops(
 def _store_points(slide: Slide, user: User, crops: list[tuple[Crop, LabelClass]], report: ImportReport) -> None:
     base = {"study_id": slide.study_id, "slide": slide, "source": Source.POINTS}
     Patch.objects.bulk_create(
-        (Patch(**base, x_l0=c.x_l0, y_l0=c.y_l0, png=c.png, sha256=c.sha256) for c, _ in crops),
+        (
+            Patch(**base, x_l0=c.x_l0, y_l0=c.y_l0, png=c.png, sha256=c.sha256, look=look_of_png(c.png).tobytes())
+            for c, _ in crops
+        ),
         ignore_conflicts=True,
     )
     near = Patch.objects.filter(slide=slide, x_l0__in={c.x_l0 for c, _ in crops}, y_l0__in={c.y_l0 for c, _ in crops})

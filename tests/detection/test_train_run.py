@@ -19,7 +19,7 @@ from detection.runs import search
 from detection.runs import training as training_runs
 from labeling import media
 from labeling.choices import Side
-from labeling.models import DatasetVersion
+from labeling.models import DatasetItem, DatasetVersion
 from tests.detection.makers import add_toy_labels, sides_of, start_training
 from tests.factories import PatchFactory, SlideFactory, UserFactory
 
@@ -135,13 +135,24 @@ def test_a_cancel_stops_a_training_that_runs(study, monkeypatch):
     assert ModelVersion.objects.count() == 0
 
 
-def test_a_refusal_of_the_network_ends_on_the_row(study):
+def test_a_data_set_that_was_tampered_with_is_refused(study):
     run = start_training(study)
     with pgtrigger.ignore("labeling.DatasetItem:frozen"):
         run.dataset.items.filter(side=Side.VALIDATION).delete()
     assert finished(run).state == RunState.FAILED
-    assert run.error_code == "training_one_class"
-    assert "label more" in run.error
+    assert run.error_code == "dataset_changed"
+    assert "Freeze the labels anew" in run.error
+
+
+def test_a_planted_leak_is_refused_before_anything_is_learned(study):
+    run = start_training(study)
+    learned, label_class = run.dataset.items.filter(side=Side.TRAIN).values_list("patch__png", "label_class")[0]
+    slide = SlideFactory.create(study=study)
+    again = PatchFactory.create(study=study, png=bytes(learned), slide=slide, x_l0=100, y_l0=100)
+    DatasetItem.objects.create(dataset=run.dataset, patch=again, label_class_id=label_class, side=Side.TEST)
+    assert finished(run).state == RunState.FAILED
+    assert run.error_code == "dataset_leaks"
+    assert ModelVersion.objects.count() == 0
 
 
 def test_what_nobody_foresaw_is_tried_three_times_and_told(study, monkeypatch):

@@ -12,7 +12,15 @@ from PIL import Image
 from config.errors import ConflictError, DomainError
 from labeling.choices import Side, Source, Split
 from labeling.models import DatasetItem, DatasetVersion, Label
-from labeling.services import FreezeChoices, LeakError, TooFewError, dataset_check_leaks, dataset_freeze, label_add
+from labeling.services import (
+    FreezeChoices,
+    LeakError,
+    TooFewError,
+    dataset_check,
+    dataset_check_leaks,
+    dataset_freeze,
+    label_add,
+)
 from tests.factories import (
     DatasetItemFactory,
     DatasetVersionFactory,
@@ -203,6 +211,15 @@ def test_cases_stay_whole_and_a_slide_without_one_is_its_own(people):
     dataset_check_leaks(dataset)
 
 
+@pytest.mark.parametrize("slides", [3, 4, 5])
+def test_three_slides_are_enough_for_three_sides(people, slides):
+    on_slides(people.study, per_slide=8, slides=slides)
+    dataset = freeze(people, choices=FreezeChoices(split=Split.SLIDE))
+    sides = [side for there in sides_by(dataset, "patch__slide").values() for side in there]
+    assert sorted(sides) == ["test", *["train"] * (slides - 2), "validation"]
+    dataset_check_leaks(dataset)
+
+
 def test_too_few_slides_are_refused_in_words(people):
     on_slides(people.study, per_slide=20, slides=2)
     for kind, words in ((Split.SLIDE, "too few slides"), (Split.CASE, "too few cases")):
@@ -337,6 +354,30 @@ def test_a_planted_leak_is_refused(people):
     dataset_check_leaks(plant(people, beside, far, nearly))
 
 
+def test_what_was_frozen_is_whole_and_what_was_added_later_is_not(people):
+    fill(people.study)
+    dataset = freeze(people)
+    dataset_check(dataset)
+    people.study.classes.filter(name="Positive").update(name="Lymphocyte")
+    dataset_check(dataset)
+    DatasetItemFactory.create(dataset=dataset)
+    with pytest.raises(ConflictError) as refusal:
+        dataset_check(dataset)
+    assert refusal.value.code == "dataset_changed"
+
+
+def test_the_content_hash_is_over_the_sorted_lines(people):
+    fill(people.study)
+    same = SlideFactory.create(study=people.study)
+    first = people.study.patches.first()
+    copy = PatchFactory.create(study=people.study, png=bytes(first.png), slide=same, x_l0=9, y_l0=9)
+    LabelFactory.create(patch=copy, label_class=people.study.classes.get(name="Positive"))
+    dataset = freeze(people)
+    rows = dataset.items.values_list("patch__sha256", "label_class__name", "side")
+    lines = sorted(f"{sha256} {name} {side}\n" for sha256, name, side in rows)
+    assert hashlib.sha256("".join(lines).encode()).hexdigest() == dataset.content_hash
+
+
 def test_a_freeze_puts_near_duplicates_on_one_side(people):
     labels = fill(people.study, 30)
     for first in labels:
@@ -353,6 +394,6 @@ def test_a_freeze_puts_near_duplicates_on_one_side(people):
 
 def test_freezing_takes_few_queries(people, django_assert_max_num_queries):
     fill(people.study, 30)
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(16):
         freeze(people)
     assert Label.objects.count() == 60

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labeling.choices import Split
+from labeling.looks import LENGTH
 from labeling.splits import NONE, SIDES, Items, groups_of, leaks, overlaps, refused, split
 from tests.factories import digest
 
@@ -18,7 +19,7 @@ TRAIN, VALIDATION, TEST = range(3)
 
 def looks_of(kinds):
     """Looks of noise, the same for the same kind."""
-    return np.stack([np.random.default_rng(kind).integers(0, 255, 100) for kind in kinds]).astype(np.uint8)
+    return np.stack([np.random.default_rng(kind).integers(0, 255, LENGTH) for kind in kinds]).astype(np.uint8)
 
 
 def make(rows, **columns):
@@ -192,7 +193,7 @@ def test_another_seed_is_another_split():
 
 def test_looks_must_fit_the_patches():
     with pytest.raises(ValueError, match="3 patches"):
-        imported(3, looks=np.zeros((2, 100), dtype=np.uint8))
+        imported(3, looks=np.zeros((2, LENGTH), dtype=np.uint8))
 
 
 def test_many_patches_are_split_within_seconds():
@@ -200,7 +201,7 @@ def test_many_patches_are_split_within_seconds():
     rng = np.random.default_rng(1)
     items = make(
         [(1 + n % 2, (n * 7919 % 90_000, n * 104_729 % 90_000)) for n in range(count)],
-        looks=rng.integers(0, 255, (count, 100), dtype=np.uint8),
+        looks=rng.integers(0, 255, (count, LENGTH), dtype=np.uint8),
     ).in_order()
     began = time.monotonic()
     assert set(split(items, Split.CLUSTER, seed=1).tolist()) == set(range(len(SIDES)))
