@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from django.core.management.base import CommandError, OutputWrapper
 
 from config.errors import DomainError
-from labeling.models import Slide, Study, User
+from labeling.models import DatasetVersion, Slide, Study, User
 from labeling.services import ImportReport
 
 SHOWN = 20
+NUMBER_DIGITS = 10
 
 
 @contextmanager
@@ -23,8 +24,13 @@ def in_words() -> Iterator[None]:
         raise CommandError(error.message) from error
 
 
-def find_study(text: str) -> Study:
-    """Find a study by name or id."""
+def find_study(text: str | None) -> Study:
+    """Find a study by name or id; without a text the only one there is."""
+    if text is None:
+        studies = list(Study.objects.all()[:2])
+        if len(studies) != 1:
+            raise CommandError("Say which study: --study NAME.")
+        return studies[0]
     study = Study.objects.filter(name=text).first()
     if study is None and text.isascii() and text.isdigit():
         study = Study.objects.filter(pk=int(text)).first()
@@ -32,6 +38,18 @@ def find_study(text: str) -> Study:
         names = ", ".join(Study.objects.values_list("name", flat=True)[:SHOWN]) or "none yet"
         raise CommandError(f"There is no study {text!r}. Studies: {names}.")
     return study
+
+
+def find_dataset(study: Study, text: str) -> DatasetVersion:
+    """Find a data-set version of a study by its name or number."""
+    versions = DatasetVersion.objects.filter(study=study).select_related("study", "created_by")
+    version = versions.filter(name=text).first()
+    if version is None and text.isascii() and text.isdigit() and len(text) < NUMBER_DIGITS:
+        version = versions.filter(number=int(text)).first()
+    if version is None:
+        names = ", ".join(versions.values_list("name", flat=True)[:SHOWN]) or "none yet"
+        raise CommandError(f"Study {study.name} has no data set {text!r}. Data sets: {names}.")
+    return version
 
 
 def find_slide(text: str, study_text: str | None) -> Slide:

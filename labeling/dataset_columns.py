@@ -80,7 +80,7 @@ def columns(study: Study, patch_ids: Numbers, class_ids: Numbers) -> Items:
     filled = (tuple(NONE if value is None else value for value in row) for row in rows.iterator(chunk_size=CHUNK))
     table = np.fromiter(filled, dtype=_PATCHES)
     table = table[np.isin(table["patch"], patch_ids)]
-    boxes, cases = _slides(study)
+    boxes, cases = slides_of(study)
     return Items(
         patch_ids=table["patch"],
         sha256=table["sha256"],
@@ -134,7 +134,7 @@ def in_chunks(rows: QuerySet[Any, tuple[Any, ...]], key: str, *, size: int = CHU
         last = part[-1][0]
 
 
-def _slides(study: Study) -> tuple[dict[int, float], dict[int, int]]:
+def slides_of(study: Study) -> tuple[dict[int, float], dict[int, int]]:
     """Map each slide to the side of its patches' boxes and to the number of its case; without a code, its own."""
     boxes, cases = {}, {}
     codes: dict[str, int] = {}

@@ -1,6 +1,7 @@
 """Writes: one keyword-only function per thing that can happen."""
 
 from labeling.services.access import access_record
+from labeling.services.dataset_files import dataset_export, dataset_import
 from labeling.services.datasets import (
     FreezeChoices,
     LeakError,
@@ -37,7 +38,9 @@ __all__ = [
     "access_record",
     "dataset_check",
     "dataset_check_leaks",
+    "dataset_export",
     "dataset_freeze",
+    "dataset_import",
     "label_add",
     "member_add",
     "member_remove",

@@ -121,7 +121,7 @@ def dataset_freeze(
         items = dataset_columns.columns(study, found.patch_ids, found.class_ids)
         _check_random(items, choices.split)
         frozen = _freeze(items, classes, seed, choices)
-        _check_leaks(frozen.items, frozen.sides, choices.split)
+        check_no_leaks(frozen.items, frozen.sides, choices.split)
         rule = _rule(choices, frozen) | {
             "sources": sorted(sources),
             "slides": sorted(slides),
@@ -142,7 +142,7 @@ def dataset_check_leaks(dataset: DatasetVersion) -> None:
         LeakError: with counts and some patches of each kind in ``extra``.
     """
     items, sides = dataset_columns.frozen_columns(dataset)
-    _check_leaks(items, sides, dataset.rule.get("split", Split.CLUSTER))
+    check_no_leaks(items, sides, dataset.rule.get("split", Split.CLUSTER))
 
 
 def dataset_check(dataset: DatasetVersion) -> None:
@@ -153,7 +153,7 @@ def dataset_check(dataset: DatasetVersion) -> None:
         ConflictError: ``dataset_changed``.
     """
     items, sides = dataset_columns.frozen_columns(dataset)
-    _check_leaks(items, sides, dataset.rule.get("split", Split.CLUSTER))
+    check_no_leaks(items, sides, dataset.rule.get("split", Split.CLUSTER))
     if content_hash(items, sides, dataset_columns.frozen_class_names(dataset)) != dataset.content_hash:
         raise ConflictError(
             f"{dataset.name} does not hold what its hash says. Freeze the labels anew, and tell the server's admin.",
@@ -161,7 +161,12 @@ def dataset_check(dataset: DatasetVersion) -> None:
         )
 
 
-def _check_leaks(items: Items, sides: NDArray[np.int8], kind: str) -> None:
+def check_no_leaks(items: Items, sides: NDArray[np.int8], kind: str) -> None:
+    """Refuse items of which something lies on two sides; ``kind`` is how they were split.
+
+    Raises:
+        LeakError: with counts and some patches of each kind in ``extra``.
+    """
     found = leaks(items, sides, kind)
     if not found:
         return
@@ -297,7 +302,7 @@ def _store(version: DatasetVersion, frozen: _Frozen, classes: Mapping[int, Label
     if same is not None:
         return same
     version.number = (rows.aggregate(last=Max("number"))["last"] or 0) + 1
-    version.name = version.name.strip() or _free_name(rows.values_list("name", flat=True), version.number)
+    version.name = version.name.strip() or free_name(rows.values_list("name", flat=True), f"Data set {version.number}")
     if rows.filter(name=version.name).exists():
         raise ConflictError(
             "A data set of this name exists, with other content. Choose another name.", code="dataset_name_taken"
@@ -307,8 +312,9 @@ def _store(version: DatasetVersion, frozen: _Frozen, classes: Mapping[int, Label
     return version
 
 
-def _free_name(taken: Collection[str], number: int) -> str:
-    names, base = set(taken), f"Data set {number}"
+def free_name(taken: Collection[str], base: str) -> str:
+    """Give a name, with a number behind it where it is taken."""
+    names, base = set(taken), base[:110]
     return next(name for n in range(1, len(names) + 2) if (name := base if n == 1 else f"{base} ({n})") not in names)
 
 
