@@ -10,7 +10,9 @@ from django.db.models import ProtectedError
 from PIL import Image
 
 from config.errors import ConflictError, DomainError
+from labeling import dataset_columns
 from labeling.choices import Side, Source, Split
+from labeling.looks import LENGTH, look_of_png
 from labeling.models import DatasetItem, DatasetVersion, Label
 from labeling.services import (
     FreezeChoices,
@@ -397,3 +399,13 @@ def test_freezing_takes_few_queries(people, django_assert_max_num_queries):
     with django_assert_max_num_queries(16):
         freeze(people)
     assert Label.objects.count() == 60
+
+
+def test_looks_are_made_once_and_kept(people, monkeypatch):
+    labels = fill(people.study)
+    freeze(people)
+    kept = dict(people.study.patches.values_list("pk", "look"))
+    assert bytes(kept[labels[0].patch_id]) == look_of_png(labels[0].patch.png).tobytes()
+    assert {len(look) for look in kept.values()} == {LENGTH}
+    monkeypatch.setattr(dataset_columns, "look_of_png", lambda _: 1 / 0)
+    freeze(people, seed=9)

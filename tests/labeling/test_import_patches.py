@@ -79,6 +79,7 @@ def test_prefixes_tell_the_class_and_a_second_time_changes_nothing(kind, people,
     assert sorted(names) == ["Negative"] * 3 + ["Positive"] * 3
     assert run(capsys, source, "--study", people.study.pk) == {"imported": 0, "already": 6, "refused": []}
     assert (Patch.objects.count(), Label.objects.count()) == (6, 6)
+    assert not Patch.objects.filter(look=None).exists()
 
 
 def test_folders_and_a_csv_tell_the_class(people, tmp_path, capsys):
