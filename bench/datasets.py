@@ -1,50 +1,70 @@
-"""Data-set versions: freezing labels, checking for leaks and decoding patches, in seconds and in memory at its peak.
+"""Data-set versions of many patches: freeze, check, decode and learn, in seconds and in memory at its peak.
 
 The patches are ten by ten random greys, drawn cheaply; every second one lies on a slide, apart from most others.
-Peaks are those of this process since its start, so a step that adds nothing shows the figure of the step before.
+Each step runs in a process of its own, so that its peak is its own: ``peak_mb`` is the kernel's (VmHWM), with the
+mapped pages of files, which it takes back when it needs the room; ``own_mb`` is without them, looked at 20 times a
+second.
 """
 
 import hashlib
-import io
-import resource
+import multiprocessing
 import shutil
+import struct
+import tempfile
+import threading
 import time
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import django
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from bench.measure import main
 
 COUNT, SEED = 50_000, 7
-BATCH = 2000
+FEW, STEPS = 1000, 3
+BATCH = 5000
 SLIDES, SLIDE_PX = 50, 100_000
+GREYS, TIMES = 10, 7
+_COPY_PATCHES = (
+    "COPY labeling_patch (study_id, slide_id, x_l0, y_l0, png, sha256, source, origin, created_at) FROM STDIN"
+)
+_LABEL_ALL = """
+INSERT INTO labeling_label (patch_id, reader_id, label_class_id, client_key, created_at)
+SELECT id, %s, (%s::bigint[])[1 + id / 2 %% 2], gen_random_uuid(), now() FROM labeling_patch ORDER BY id
+"""
 
 
-def png_of(rng: np.random.Generator) -> bytes:
-    """Draw a patch that no other looks like, and that takes little room."""
-    coarse = Image.fromarray(rng.integers(0, 256, (10, 10), dtype=np.uint8))
-    out = io.BytesIO()
-    coarse.resize((70, 70), Image.Resampling.NEAREST).convert("RGB").save(out, "PNG", compress_level=1)
-    return out.getvalue()
+def png_of(greys: NDArray[np.uint8]) -> bytes:
+    """Spell a patch of big pixels, uint8 (GREYS, GREYS), as an RGB PNG; a line like the one above takes no room."""
+    lines = np.zeros((GREYS * TIMES, 1 + 3 * GREYS * TIMES), dtype=np.uint8)
+    lines[:, 0] = 2
+    lines[::TIMES, 0] = 0
+    lines[::TIMES, 1:] = np.repeat(greys, 3 * TIMES, axis=1)
+    header = struct.pack(">IIBBBBB", GREYS * TIMES, GREYS * TIMES, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(lines.tobytes(), 1)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in chunks)
 
 
-def fill(count: int) -> tuple[Any, Any]:
-    """Store labelled patches: (study, person)."""
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def fill(count: int) -> int:
+    """Store labelled patches, past the ORM; the study's id."""
     from labeling.models import User
     from labeling.services import study_create
 
     user = User.objects.create(username="bench")
     study = study_create(user=user, name="Bench")
-    slides, classes = _slides(study, user), list(study.classes.all())
-    rng = np.random.default_rng(SEED)
-    places = rng.permutation(SLIDE_PX * 10)  # a column of a slide and a row of it, each taken once
-    for start in range(0, count, BATCH):
-        _store(study, user, slides, classes, places[start : min(start + BATCH, count)], rng)
-    return study, user
+    slides = [slide.pk for slide in _slides(study, user)]
+    _copy_patches(study.pk, slides, count)
+    _label(user.pk, [c.pk for c in study.classes.all()])
+    return int(study.pk)
 
 
 def _slides(study: Any, user: Any) -> list[Any]:
@@ -58,50 +78,194 @@ def _slides(study: Any, user: Any) -> list[Any]:
     )  # fmt: skip
 
 
-def _store(
-    study: Any, user: Any, slides: list[Any], classes: list[Any], places: NDArray[Any], rng: np.random.Generator
-) -> None:
-    from labeling.choices import Source
-    from labeling.models import Label, Patch
+def _copy_patches(study_id: int, slides: list[int], count: int) -> None:
+    from django.db import connection, transaction
 
-    made = []
-    for n, place in enumerate(places.tolist()):
-        png = png_of(rng)
-        fields = {"study": study, "png": png, "sha256": hashlib.sha256(png).hexdigest(), "source": Source.IMPORT}
+    with transaction.atomic(), connection.cursor() as cursor, cursor.copy(_COPY_PATCHES) as copy:
+        for row in _patch_rows(slides, count):
+            copy.write_row((study_id, *row))
+
+
+def _patch_rows(slides: list[int], count: int) -> Iterator[tuple[Any, ...]]:
+    from django.utils import timezone
+
+    rng, now = np.random.default_rng(SEED), timezone.now()
+    places = rng.permutation(max(count, SLIDE_PX * 10)).tolist()  # a column of a slide and a row of it, each taken once
+    for n in range(count):
+        if n % BATCH == 0:
+            greys = rng.integers(0, 256, (BATCH, GREYS, GREYS), dtype=np.uint8)
+        png = png_of(greys[n % BATCH])
+        sha256, place = hashlib.sha256(png).hexdigest(), places[n]
         if n % 2:
-            x_l0, y_l0 = place % 1000 * 100 + 50, place // 1000 * 100 + 50
-            fields |= {"slide": slides[place % SLIDES], "x_l0": x_l0, "y_l0": y_l0, "source": Source.POINTS}
-        made.append(Patch(**fields))
-    patches = Patch.objects.bulk_create(made)
-    Label.objects.bulk_create(
-        Label(patch=patch, reader=user, label_class=classes[n // 2 % 2]) for n, patch in enumerate(patches)
-    )
+            where = (slides[place % SLIDES], place % 1000 * 100 + 50, place // 1000 * 100 + 50)
+            yield (*where, png, sha256, "points", "", now)
+        else:
+            yield None, None, None, png, sha256, "import", "", now
+
+
+def _label(reader_id: int, classes: list[int]) -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(_LABEL_ALL, [reader_id, classes])
+        cursor.execute("ANALYZE")
+
+
+def freeze(study_id: int) -> int:
+    """Freeze everything; the version's id."""
+    from labeling.models import Study
+    from labeling.services import dataset_freeze
+
+    study = Study.objects.get(pk=study_id)
+    return int(dataset_freeze(study=study, user=study.created_by, seed=SEED, tell=_say_once()).pk)
+
+
+def check(dataset_id: int) -> None:
+    """Look for leaks and hold the items against the hash, as before every training."""
+    from labeling.services import dataset_check
+
+    dataset_check(_dataset(dataset_id), tell=_say_once())
+
+
+def load(dataset_id: int) -> dict[str, int]:
+    """Give the number of patches on each side: decoded the first time, mapped from then on."""
+    from detection.runs.patch_cache import load_sides
+
+    return {side: len(patches) for side, patches in load_sides(_dataset(dataset_id), tell=_say_once()).items()}
+
+
+def learn(dataset_id: int, most: int | None) -> None:
+    """Take the default recipe's first steps with its own network, and validate; of each side ``most`` patches."""
+    from detection.nn.config import PRESETS
+    from detection.nn.training import train
+    from detection.runs.patch_cache import load_sides
+    from labeling.choices import Side
+
+    sides = load_sides(_dataset(dataset_id))
+    if most is not None:
+        sides = {side: patches.take(_balanced(patches.labels, most)) for side, patches in sides.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        config = PRESETS["default"].changed(max_steps=STEPS)
+        train(sides[Side.TRAIN], sides[Side.VALIDATION], config, seed=SEED, state_path=Path(folder) / "state")
+
+
+def _balanced(labels: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Choose the first patches of both classes, half and half."""
+    return np.sort(np.concatenate([np.flatnonzero(labels == kind)[: most // 2] for kind in (0, 1)]))
+
+
+def nothing() -> None:
+    """Import what every step imports."""
+    import detection.nn.training
+    import detection.runs.patch_cache  # noqa: F401
+
+
+def _dataset(dataset_id: int) -> Any:
+    from labeling.models import DatasetVersion
+
+    return DatasetVersion.objects.select_related("study").get(pk=dataset_id)
+
+
+def _say_once() -> Callable[[str, int, int], None]:
+    """Name each step when it begins, with the seconds since the first."""
+    said: set[str] = set()
+    began = time.perf_counter()
+
+    def tell(message: str, done: int, total: int) -> None:
+        if message not in said:
+            said.add(message)
+            print(f"  {time.perf_counter() - began:7.1f} s  {message}", flush=True)
+
+    return tell
+
+
+class Peak:
+    """The most memory of this process, MB: all of it (VmHWM), and without mapped files (RssAnon)."""
+
+    def __init__(self) -> None:
+        self.own_kb, self._over = 0, threading.Event()
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Look while something is done."""
+        thread = threading.Thread(target=self._watch, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            thread.join()
+
+    def _watch(self) -> None:
+        while True:
+            self.own_kb = max(self.own_kb, _status_kb("RssAnon"))
+            if self._over.wait(0.05):
+                return
+
+    def figures(self) -> dict[str, float]:
+        """Give both."""
+        return {"peak_mb": round(_status_kb("VmHWM") / 1024, 1), "own_mb": round(self.own_kb / 1024, 1)}
+
+
+def _status_kb(name: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
+
+
+def _in_child(work: Callable[..., Any], arguments: tuple[Any, ...], answers: Any) -> None:
+    django.setup()
+    nothing()
+    peak, began = Peak(), time.perf_counter()
+    with peak.watched():
+        result = work(*arguments)
+    answers.send((result, {"seconds": round(time.perf_counter() - began, 2), **peak.figures()}))
+
+
+class Steps:
+    """Steps, each in a new process, and what they took."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, dict[str, float]] = {}
+
+    def run(self, name: str, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Do one step and return what it gave."""
+        print(name, flush=True)
+        context = multiprocessing.get_context("spawn")
+        answers, child_end = context.Pipe(duplex=False)
+        child = context.Process(target=_in_child, args=(work, arguments, child_end))
+        child.start()
+        child_end.close()
+        try:
+            result, self.found[name] = answers.recv()
+        except EOFError:
+            raise SystemExit(f"{name} did not end well") from None
+        finally:
+            child.join()
+        print(name, self.found[name], flush=True)
+        return result
+
+    def beyond(self, name: str, other: str) -> dict[str, float]:
+        """Say by how much the peaks of a step exceed those of another."""
+        return {key: round(self.found[name][key] - self.found[other][key], 1) for key in ("peak_mb", "own_mb")}
 
 
 def measure(count: int) -> dict[str, Any]:
-    """Fill, freeze, check, decode, open again."""
+    """Fill, freeze, check, decode, open again, learn from a few, learn from all."""
     django.setup()
-    from detection.runs.patch_cache import load_sides
     from labeling import media
-    from labeling.services import dataset_check_leaks, dataset_freeze
 
-    found: dict[str, dict[str, float]] = {}
-
-    def step(name: str, work: Callable[[], Any]) -> Any:
-        began = time.perf_counter()
-        result = work()
-        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        found[name] = {"seconds": round(time.perf_counter() - began, 2), "peak_mb": round(peak_mb, 1)}
-        print(name, found[name], flush=True)
-        return result
-
-    study, user = step("fill", lambda: fill(count))
-    dataset = step("freeze", lambda: dataset_freeze(study=study, user=user, seed=SEED))
-    step("check_leaks", lambda: dataset_check_leaks(dataset))
-    step("decode", lambda: load_sides(dataset))
-    sides = step("open_again", lambda: load_sides(dataset))
+    steps = Steps()
+    steps.run("nothing", nothing)
+    study_id = steps.run("fill", fill, count)
+    dataset_id = steps.run("freeze", freeze, study_id)
+    steps.run("check", check, dataset_id)
+    steps.run("decode", load, dataset_id)
+    sides = steps.run("open_again", load, dataset_id)
+    steps.run("learn_few", learn, dataset_id, FEW)
+    steps.run("learn", learn, dataset_id, None)
     shutil.rmtree(media.root() / "patches")
-    return {"patches": count, "sides": {side: len(patches) for side, patches in sides.items()}, "steps": found}
+    beyond = steps.beyond("learn", "learn_few")
+    return {"patches": count, "sides": sides, "steps": steps.found, "learn_beyond_few": beyond}
 
 
 if __name__ == "__main__":

@@ -140,6 +140,7 @@ SPECTACULAR_SETTINGS = {
         "Source": "labeling.choices.Source",
         "Shape": "labeling.choices.Shape",
         "Side": "labeling.choices.Side",
+        "FreezeState": "labeling.choices.FreezeState",
         "Split": "labeling.choices.Split",
         "LabelVerdict": "labeling.choices.Verdict",
         "RunState": "detection.choices.RunState",
@@ -179,6 +180,8 @@ CELERY_TASK_ROUTES = {
     "labeling.tasks.ingest_slide": {"queue": "slides"},
     "detection.tasks.detect": {"queue": "detection"},
     "detection.tasks.train": {"queue": "training"},
+    # Minutes for a million patches: on the slides' worker they would hold up the bells, which that one answers.
+    "labeling.tasks.freeze": {"queue": "detection"},
     # Seconds of work that somebody waits for: not behind a training of hours, but between two slices of a detection.
     "detection.tasks.compare": {"queue": "detection"},
     "detection.tasks.import_model": {"queue": "detection"},

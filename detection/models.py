@@ -9,22 +9,14 @@ from django.db.models import Q
 from django.utils import timezone
 
 from detection.choices import BlockState, ModelStatus, PromotionKind, RunState, TrialState, Verdict, WhyStopped
-from labeling.models import SHA256, DatasetVersion, Slide, Study, User
+from labeling.models import SHA256, DatasetVersion, Leased, Slide, Study, User
 
 
-class Run(models.Model):
+class Run(Leased):
     """What training and detection runs share: state, progress, lease, owner."""
 
     number = models.PositiveIntegerField()
     state = models.CharField(max_length=12, choices=RunState.choices, default=RunState.QUEUED)
-    done = models.PositiveIntegerField(default=0)
-    total = models.PositiveIntegerField(default=0)
-    message = models.CharField(max_length=200, blank=True)
-    error_code = models.CharField(max_length=60, blank=True)
-    error = models.TextField(blank=True)
-    token = models.PositiveIntegerField(default=0)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    lease_until = models.DateTimeField(null=True, blank=True)
     cancelled_at = models.DateTimeField(null=True, blank=True)
     client_key = models.UUIDField(default=uuid.uuid4)
     asked = models.JSONField(default=dict, help_text="the request as it came, so that a reused key is noticed")

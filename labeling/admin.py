@@ -62,6 +62,12 @@ class DatasetVersionAdmin(ReadOnly):
     list_display = ["study", "number", "name", "content_hash", "created_at"]
 
 
+@admin.register(models.DatasetFreeze)
+class DatasetFreezeAdmin(ReadOnly):
+    list_display = ["study", "state", "message", "error", "dataset", "created_by", "created_at"]
+    list_select_related = ["study", "dataset__study", "created_by"]
+
+
 @admin.register(models.AccessRecord)
 class AccessRecordAdmin(ReadOnly):
     list_display = ["created_at", "user", "study", "slide", "action", "detail"]

@@ -63,3 +63,16 @@ class Verdict(models.TextChoices):
 
     MAJORITY = "majority", "The majority"
     READER = "reader", "A named reader"
+
+
+class FreezeState(models.TextChoices):
+    """Where a freeze is between wish and version."""
+
+    QUEUED = "queued", "Waiting"
+    RUNNING = "running", "Freezing"
+    DONE = "done", "Frozen"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+OPEN_FREEZE_STATES = (FreezeState.QUEUED, FreezeState.RUNNING)

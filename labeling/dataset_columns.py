@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from numpy.typing import NDArray
 
 from labeling import selectors
 from labeling.choices import Split
 from labeling.looks import LENGTH, look_of_png
-from labeling.models import DatasetVersion, Patch, Slide, Study
+from labeling.models import DatasetVersion, Label, Patch, Slide, Study
+from labeling.progress import Passing, Tell, silent, told
 from labeling.splits import NONE, SIDES, TILE_PX, Items, Numbers, groups_of
 
 CHUNK = 2000
@@ -36,15 +37,18 @@ class Verdicts:
     ties: int
 
 
-def standing_votes(study: Study, sources: Collection[str], slides: Collection[int]) -> NDArray[Any]:
+def standing_votes(
+    study: Study, sources: Collection[str], slides: Collection[int], *, tell: Tell = silent
+) -> NDArray[Any]:
     """Read the standing labels: a structured array of ``patch``, ``class``, ``reader``, ordered by patch."""
     labels = selectors.standing_labels().filter(patch__study=study)
+    total = Label.objects.filter(patch__study=study).count()
     if sources:
         labels = labels.filter(patch__source__in=sources)
     if slides:
         labels = labels.filter(patch__slide__in=slides)
     rows = labels.order_by("patch_id", "pk").values_list("patch_id", "label_class_id", "reader_id")
-    return np.fromiter(rows.iterator(chunk_size=CHUNK), dtype=_LABELS)
+    return _streamed(rows, _LABELS, told(tell, "Reading the labels", total))
 
 
 def verdicts(votes: NDArray[Any], *, reader_id: int | None) -> Verdicts:
@@ -68,17 +72,17 @@ def verdicts(votes: NDArray[Any], *, reader_id: int | None) -> Verdicts:
     return Verdicts(patch_ids[~level], class_ids[~level], int(level.sum()))
 
 
-def columns(study: Study, patch_ids: Numbers, class_ids: Numbers) -> Items:
+def columns(study: Study, patch_ids: Numbers, class_ids: Numbers, *, tell: Tell = silent) -> Items:
     """Read the patches of a study that have a class, in order.
 
     Args:
         study: whose patches.
         patch_ids: int64 (N,), ascending.
         class_ids: int64 (N,).
+        tell: told how far it is.
     """
     rows = Patch.objects.filter(study=study).order_by("pk").values_list("pk", "sha256", "slide_id", "x_l0", "y_l0")
-    filled = (tuple(NONE if value is None else value for value in row) for row in rows.iterator(chunk_size=CHUNK))
-    table = np.fromiter(filled, dtype=_PATCHES)
+    table = _streamed(rows, _PATCHES, told(tell, "Reading the patches", Patch.objects.filter(study=study).count()))
     table = table[np.isin(table["patch"], patch_ids)]
     boxes, cases = slides_of(study)
     return Items(
@@ -90,16 +94,16 @@ def columns(study: Study, patch_ids: Numbers, class_ids: Numbers) -> Items:
         x_l0=table["x"],
         y_l0=table["y"],
         box_px=_looked_up(table["slide"], boxes, np.float64),
-        looks=_looks(table["patch"]),
+        looks=_looks(table["patch"], tell),
     ).in_order()
 
 
-def frozen_columns(dataset: DatasetVersion) -> tuple[Items, NDArray[np.int8]]:
+def frozen_columns(dataset: DatasetVersion, *, tell: Tell = silent) -> tuple[Items, NDArray[np.int8]]:
     """Read the patches of a data-set version, in order, and the position in ``SIDES`` of each one's side."""
     rows = dataset.items.order_by("patch_id").values_list("patch_id", "label_class_id", "side")
     placed = ((patch, label_class, SIDES.index(side)) for patch, label_class, side in in_chunks(rows, "patch_id"))
-    frozen = np.fromiter(placed, dtype=_FROZEN)
-    items = columns(dataset.study, frozen["patch"], frozen["class"])
+    frozen = np.fromiter(told(tell, "Reading the version", dataset.items.count())(placed), dtype=_FROZEN)
+    items = columns(dataset.study, frozen["patch"], frozen["class"], tell=tell)
     return items, frozen["side"][np.searchsorted(frozen["patch"], items.patch_ids)]
 
 
@@ -121,6 +125,16 @@ def frozen_groups(dataset: DatasetVersion, side: str) -> Numbers:
     stored = list(dataset.items.filter(side=side).order_by("pk").values_list("patch_id", flat=True))
     order = np.argsort(mine.patch_ids)
     return groups[order][np.searchsorted(mine.patch_ids[order], stored)]
+
+
+def _streamed(rows: QuerySet[Any, tuple[Any, ...]], dtype: Any, passing: Passing) -> NDArray[Any]:
+    """Read rows of numbers in one pass; None becomes ``NONE``.
+
+    In a transaction, for a server's cursor outside of one would first copy all rows to the server's disk.
+    """
+    with transaction.atomic():
+        found = passing(rows.iterator(chunk_size=CHUNK))
+        return np.fromiter((tuple(NONE if value is None else value for value in row) for row in found), dtype=dtype)
 
 
 def in_chunks(rows: QuerySet[Any, tuple[Any, ...]], key: str, *, size: int = CHUNK) -> Iterator[tuple[Any, ...]]:
@@ -154,10 +168,11 @@ def _looked_up(keys: Numbers, values: dict[int, Any], dtype: Any) -> NDArray[Any
     return np.array([values.get(int(key), NONE) for key in known], dtype=dtype)[at]
 
 
-def _looks(patch_ids: Numbers) -> NDArray[np.uint8]:
+def _looks(patch_ids: Numbers, tell: Tell) -> NDArray[np.uint8]:
     """Read the looks of ascending patch ids; missing ones are taken from the PNGs and kept for the next time."""
     looks = np.zeros((len(patch_ids), LENGTH), dtype=np.uint8)
     for start in range(0, len(patch_ids), CHUNK):
+        tell("Looking at the patches", start, len(patch_ids))
         patches = Patch.objects.filter(pk__in=patch_ids[start : start + CHUNK].tolist())
         missing = patches.filter(look__isnull=True).values_list("pk", "png")
         fresh = {pk: look_of_png(bytes(png)).tobytes() for pk, png in missing}

@@ -9,7 +9,7 @@ from django.db.models.functions import RowNumber
 
 from config.errors import NotFoundError
 from labeling.choices import Side, Split, Verdict
-from labeling.models import DatasetItem, DatasetVersion, Slide, Study, User
+from labeling.models import DatasetFreeze, DatasetItem, DatasetVersion, Slide, Study, User
 from labeling.selectors import ABSENT
 
 SAMPLES = 8
@@ -36,6 +36,19 @@ def dataset_rows(study: Study) -> QuerySet[DatasetVersion]:
 def dataset_located(dataset_id: int) -> DatasetVersion:
     """Find a version, or raise NotFoundError."""
     found = DatasetVersion.objects.select_related("study", "created_by").filter(pk=dataset_id).first()
+    if found is None:
+        raise NotFoundError(ABSENT)
+    return found
+
+
+def freeze_rows() -> QuerySet[DatasetFreeze]:
+    """List freezes, newest first."""
+    return DatasetFreeze.objects.select_related("study", "created_by").order_by("-pk")
+
+
+def freeze_located(freeze_id: int) -> DatasetFreeze:
+    """Find a freeze, or raise NotFoundError."""
+    found = freeze_rows().filter(pk=freeze_id).first()
     if found is None:
         raise NotFoundError(ABSENT)
     return found

@@ -1,18 +1,23 @@
 """JSON of data-set versions, in and out."""
 
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from labeling.choices import Side, Source, Split, Verdict
-from labeling.serializers import MAX_L0, Plain, ReaderSerializer
+from labeling.choices import FreezeState, Side, Source, Split, Verdict
+from labeling.models import DatasetFreeze
+from labeling.serializers import MAX_L0, FailureSerializer, Plain, ProgressSerializer, ReaderSerializer
 from labeling.splits import GUARD_PX
 
 MAX_GUARD_PX = 10_000
 MAX_SLIDES = 10_000
 
 
-class NewDatasetSerializer(Plain):
+class NewFreezeSerializer(Plain):
     """What is to be frozen, and how."""
 
+    client_key = serializers.UUIDField(help_text="drawn by the sender; the same key never makes a second freeze")
     name = serializers.CharField(
         max_length=120, required=False, allow_blank=True, help_text="unique in the study; empty: numbered"
     )
@@ -30,6 +35,45 @@ class NewDatasetSerializer(Plain):
     slides = serializers.ListField(
         child=serializers.IntegerField(min_value=1), required=False, max_length=MAX_SLIDES, help_text="absent: all"
     )
+
+
+class FreezeSerializer(serializers.ModelSerializer[DatasetFreeze]):
+    """The wish that labels be frozen: how far it is, and the version it came to."""
+
+    state = serializers.ChoiceField(choices=FreezeState.choices, read_only=True)
+    name = serializers.CharField(source="asked.choices.name", read_only=True, help_text="empty: it gets a number")
+    split = serializers.ChoiceField(choices=Split.choices, source="asked.choices.split", read_only=True)
+    progress = serializers.SerializerMethodField()
+    error = serializers.SerializerMethodField()
+    created_by = serializers.CharField(source="created_by.name", read_only=True)
+
+    class Meta:
+        model = DatasetFreeze
+        fields = [
+            "id",
+            "study",
+            "state",
+            "name",
+            "split",
+            "progress",
+            "error",
+            "dataset",
+            "created_by",
+            "created_at",
+            "finished_at",
+        ]
+        read_only_fields = fields
+
+    @extend_schema_field(ProgressSerializer)
+    def get_progress(self, freeze: DatasetFreeze) -> dict[str, Any]:
+        """How far it is."""
+        return {"done": freeze.done, "total": freeze.total, "message": freeze.message}
+
+    @extend_schema_field(FailureSerializer(allow_null=True))
+    def get_error(self, freeze: DatasetFreeze) -> dict[str, str] | None:
+        """Why it failed."""
+        failed = freeze.state == FreezeState.FAILED
+        return {"code": freeze.error_code, "message": freeze.error} if failed else None
 
 
 class KindCountsSerializer(Plain):

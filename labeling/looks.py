@@ -14,6 +14,8 @@ from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from labeling.progress import Tell, silent
+
 SIDE: Final = 10
 LENGTH: Final = SIDE * SIDE
 ALIKE: Final = 0.985
@@ -48,7 +50,7 @@ def look_of_png(png: bytes) -> Looks:
         return look_of(np.asarray(image.convert("RGB")))
 
 
-def near_duplicates(looks: Looks, *, leaf: int = LEAF) -> Numbers:
+def near_duplicates(looks: Looks, *, leaf: int = LEAF, tell: Tell = silent) -> Numbers:
     """Find the patches that show the same pixels again, a little changed.
 
     They are halved again and again where they differ most; both halves keep what lies within ``MARGIN`` of the cut, so
@@ -57,6 +59,7 @@ def near_duplicates(looks: Looks, *, leaf: int = LEAF) -> Numbers:
     Args:
         looks: one row per patch, uint8 (N, LENGTH).
         leaf: about how many patches are compared with each other at once.
+        tell: told how far it is.
 
     Returns:
         Pairs of rows, int64 (M, 2), first smaller than second, sorted, each once. They join every group of near
@@ -66,7 +69,10 @@ def near_duplicates(looks: Looks, *, leaf: int = LEAF) -> Numbers:
     """
     telling, axes = _main_axes(looks)
     found = [np.zeros((0, 2), dtype=np.int64)]
-    for members in _leaves(axes, np.arange(len(telling)), leaf):
+    done = 0.0
+    for members, share in _leaves(axes, np.arange(len(telling)), leaf, share=1.0):
+        tell("Comparing the patches", int(done * len(telling)), len(telling))
+        done += share
         found.append(telling[_pairs_within(looks, telling, axes, members)])
     return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
 
@@ -102,13 +108,13 @@ def _main_axes(looks: Looks) -> tuple[Numbers, Vectors]:
     return np.concatenate(telling), np.concatenate(axes)
 
 
-def _leaves(axes: Vectors, members: Numbers, leaf: int) -> Iterator[Numbers]:
-    """Halve along the members' own main axis until few enough are left.
+def _leaves(axes: Vectors, members: Numbers, leaf: int, *, share: float) -> Iterator[tuple[Numbers, float]]:
+    """Halve along the members' own main axis until few enough are left; each leaf with its part of the ``share``.
 
     Where a cut would part hardly any they are a heap of copies: then along that axis, each leaf with half of the next.
     """
     if len(members) <= leaf:
-        yield members
+        yield members, share
         return
     own = axes[members]
     along = own @ np.linalg.eigh(np.cov(own, rowvar=False))[1][:, -1].astype(np.float32)
@@ -116,10 +122,11 @@ def _leaves(axes: Vectors, members: Numbers, leaf: int) -> Iterator[Numbers]:
     halves = [members[along <= middle + MARGIN], members[along >= middle - MARGIN]]
     if max(map(len, halves)) > _WORTH_CUTTING * len(members):
         members = members[np.argsort(along, kind="stable")]
-        yield from (members[start : start + leaf] for start in range(0, len(members), leaf // 2))
+        starts = range(0, len(members), leaf // 2)
+        yield from ((members[start : start + leaf], share / len(starts)) for start in starts)
         return
     for half in halves:
-        yield from _leaves(axes, half, leaf)
+        yield from _leaves(axes, half, leaf, share=share / 2)
 
 
 def _pairs_within(looks: Looks, telling: Numbers, axes: Vectors, members: Numbers) -> Numbers:

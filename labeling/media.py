@@ -76,7 +76,7 @@ def store_file(temp_path: Path, *, sha256: str | None = None) -> str:
     digest = sha256 or sha256_of(temp_path)
     target = path_of(digest)
     temp_path.chmod(0o440)
-    _fsync(temp_path)
+    fsync(temp_path)
     _make_folder(target.parent)
     try:
         _link(temp_path, target)
@@ -85,7 +85,7 @@ def store_file(temp_path: Path, *, sha256: str | None = None) -> str:
             raise MediaError(
                 "A file in the media store is damaged. Run `manage.py verify`.", code="media_damaged"
             ) from None
-    _fsync(target.parent)
+    fsync(target.parent)
     temp_path.unlink()
     return digest
 
@@ -100,7 +100,7 @@ def _link(temp_path: Path, target: Path) -> None:
         with temp_file() as near:
             shutil.copyfile(temp_path, near)
             near.chmod(0o440)
-            _fsync(near)
+            fsync(near)
             os.link(near, target)
 
 
@@ -181,10 +181,11 @@ def _make_folder(folder: Path) -> None:
     for path in (folder.parent, folder):
         if not path.is_dir():
             path.mkdir(parents=True, exist_ok=True)
-            _fsync(path.parent)
+            fsync(path.parent)
 
 
-def _fsync(path: Path) -> None:
+def fsync(path: Path) -> None:
+    """Bring a file, or the names in a folder, safely to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

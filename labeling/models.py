@@ -10,9 +10,25 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from labeling.choices import Role, Shape, Side, SlideState, Source
+from labeling.choices import FreezeState, Role, Shape, Side, SlideState, Source
 
 SHA256 = RegexValidator(r"^[0-9a-f]{64}$", "This is no SHA-256.")
+
+
+class Leased(models.Model):
+    """What a worker takes by a lease: how far it is, what went wrong, who has it."""
+
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    message = models.CharField(max_length=200, blank=True)
+    error_code = models.CharField(max_length=60, blank=True)
+    error = models.TextField(blank=True)
+    token = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
 
 
 class User(AbstractUser):
@@ -113,7 +129,7 @@ class Upload(models.Model):
 
 
 @pghistory.track(fields=["case_code", "note", "mpp"], model_name="SlideEvent")
-class Slide(models.Model):
+class Slide(Leased):
     """A micrograph: the original file under its hash, and the pyramid the viewer reads."""
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="slides")
@@ -130,14 +146,6 @@ class Slide(models.Model):
     mpp = models.FloatField(null=True, blank=True)
     objective = models.FloatField(null=True, blank=True)
     state = models.CharField(max_length=12, choices=SlideState.choices, default=SlideState.QUEUED)
-    done = models.PositiveIntegerField(default=0)
-    total = models.PositiveIntegerField(default=0)
-    message = models.CharField(max_length=200, blank=True)
-    error_code = models.CharField(max_length=60, blank=True)
-    error = models.TextField(blank=True)
-    token = models.PositiveIntegerField(default=0)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    lease_until = models.DateTimeField(null=True, blank=True)
     uploaded_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -256,6 +264,33 @@ class DatasetItem(models.Model):
             models.CheckConstraint(condition=Q(side__in=Side.values), name="dataset_side_known"),
         ]
         triggers = [pgtrigger.Protect(name="frozen", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+
+class DatasetFreeze(Leased):
+    """The wish that labels be frozen, and the version it came to; a worker does it in the background."""
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="freezes")
+    state = models.CharField(max_length=12, choices=FreezeState.choices, default=FreezeState.QUEUED)
+    client_key = models.UUIDField(default=uuid.uuid4)
+    asked = models.JSONField(default=dict, help_text="the request, so that a reused key is noticed")
+    dataset = models.ForeignKey(DatasetVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="freezes")
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["created_by", "client_key"], name="freeze_key_once"),
+            models.CheckConstraint(condition=Q(state__in=FreezeState.values), name="freeze_state_known"),
+            models.CheckConstraint(
+                condition=Q(state=FreezeState.DONE, dataset__isnull=False)
+                | ~Q(state=FreezeState.DONE) & Q(dataset__isnull=True),
+                name="freeze_done_has_version",
+            ),
+        ]
 
 
 class AccessRecord(models.Model):

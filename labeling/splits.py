@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 
 from labeling.choices import Side, Split
 from labeling.looks import LENGTH, near_duplicates
+from labeling.progress import Tell
 
 FRACTIONS: dict[str, float] = {Side.TRAIN: 0.8, Side.VALIDATION: 0.1, Side.TEST: 0.1}
 SIDES: tuple[str, ...] = tuple(FRACTIONS)
@@ -63,6 +64,11 @@ class Items:
     def near(self) -> Pairs:
         """Near duplicates, looked for once."""
         return near_duplicates(self.looks)
+
+    def compare(self, tell: Tell) -> None:
+        """Look for near duplicates now, telling how far it is, unless they are known."""
+        if "near" not in vars(self):
+            vars(self)["near"] = near_duplicates(self.looks, tell=tell)  # where the cached property keeps them
 
     def take(self, chosen: NDArray[Any]) -> "Items":
         """Return the chosen items, by mask or index."""

@@ -12,12 +12,22 @@ def ingest_slide(slide_id: int) -> None:
 
 
 @shared_task
+def freeze(freeze_id: int) -> None:
+    """Freeze the labels of a study."""
+    from labeling import runs
+
+    runs.freeze(freeze_id)
+
+
+@shared_task
 def reconcile() -> None:
-    """Ring again for slides that wait, and clear what was left behind."""
+    """Ring again for slides and freezes that wait, and clear what was left behind."""
     from config.health import record_sign_of_life
     from labeling import runs
 
     record_sign_of_life("beat")
     for slide_id in runs.waiting_slides():
         ingest_slide.apply_async((slide_id,), expires=15)
+    for freeze_id in runs.waiting_freezes():
+        freeze.apply_async((freeze_id,), expires=15)
     runs.remove_stale_uploads()

@@ -27,5 +27,8 @@ urlpatterns: list[URLPattern] = [
     path("studies/<int:study_id>/datasets", datasets.DatasetsApi.as_view()),
     path("datasets/<int:dataset_id>", datasets.DatasetApi.as_view()),
     path("datasets/<int:dataset_id>/diff", datasets.DatasetDiffApi.as_view()),
+    path("studies/<int:study_id>/dataset-freezes", datasets.FreezesApi.as_view()),
+    path("dataset-freezes/<int:freeze_id>", datasets.FreezeApi.as_view()),
+    path("dataset-freezes/<int:freeze_id>/cancel", datasets.FreezeCancelApi.as_view()),
     path("studies/<int:study_id>/patch-summary", patches.PatchSummaryApi.as_view()),
 ]

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from config.leases import owned
 from detection import leases, selectors
 from detection.choices import RunState, Verdict
 from detection.models import ModelComparison, ModelVersion
@@ -19,7 +20,6 @@ from detection.nn.comparison import compare as compare_answers
 from detection.nn.evaluation import Interrupted, predict
 from detection.nn.network import PaperNet
 from detection.runs.devices import device, tell_device
-from detection.runs.ownership import owned
 from detection.runs.patch_cache import decode_png
 from labeling import media
 from labeling.choices import Side

@@ -7,12 +7,12 @@ from django.db.models import Max
 from django.db.models.functions import Now
 
 from config.errors import ConflictError
+from config.leases import owned
 from detection import leases
 from detection.choices import OPEN_STATES, RunState
 from detection.models import ModelImport, ModelVersion
 from detection.nn.checkpoint import CheckpointMeta, load_checkpoint
 from detection.nn.errors import CheckpointError
-from detection.runs.ownership import owned
 from labeling import media
 from labeling.models import Study
 

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from labeling import media
 from labeling.choices import Side
 from labeling.dataset_columns import in_chunks
 from labeling.models import DatasetVersion
+from labeling.progress import Tell, silent, told
 
 _SHAPE = (PATCH_PX, PATCH_PX, 3)
 _PATCH_BYTES = PATCH_PX * PATCH_PX * 3
@@ -38,7 +39,7 @@ _AT_ONCE = 500
 Counts = Mapping[str, int]
 
 
-def load_sides(dataset: DatasetVersion) -> dict[str, PatchSet]:
+def load_sides(dataset: DatasetVersion, *, tell: Tell = silent) -> dict[str, PatchSet]:
     """Give the patches of a data set, side by side; 1 stands for the counted classes.
 
     The pixels stay on the disk until they are looked at. They may be written to; nothing of that reaches the disk.
@@ -46,6 +47,7 @@ def load_sides(dataset: DatasetVersion) -> dict[str, PatchSet]:
     Args:
         dataset: a version; within a side its patches come in the order they were stored in, which is that of their
             hashes.
+        tell: told how many are decoded; where it raises, nothing is left behind.
 
     Returns:
         A set for each of ``Side``; a side without patches is an empty set.
@@ -56,7 +58,7 @@ def load_sides(dataset: DatasetVersion) -> dict[str, PatchSet]:
     counts = _counts(dataset)
     folder = _root() / _key(dataset, counts)
     if not folder.is_dir():
-        _build(dataset, counts, folder)
+        _build(dataset, counts, folder, tell)
     return _opened(folder, counts)
 
 
@@ -99,17 +101,17 @@ def _opened(folder: Path, counts: Counts) -> dict[str, PatchSet]:
     return sides
 
 
-def _build(dataset: DatasetVersion, counts: Counts, folder: Path) -> None:
+def _build(dataset: DatasetVersion, counts: Counts, folder: Path, tell: Tell) -> None:
     """Decode into a folder of another name, make it safe, then give it its name: nobody sees half of it."""
     _make_room(sum(counts.values()) * _PATCH_BYTES)
     with _folder_in_the_making() as temp:
-        _write(dataset, counts, temp)
+        _write(dataset, counts, temp, tell)
         try:
             temp.rename(folder)
         except OSError:
             if not folder.is_dir():  # else another worker was first, with the same bytes
                 raise
-        _fsync(folder.parent)
+        media.fsync(folder.parent)
 
 
 @contextmanager
@@ -135,19 +137,20 @@ def _make_room(size_bytes: int) -> None:
     media.check_room(size_bytes)
 
 
-def _write(dataset: DatasetVersion, counts: Counts, folder: Path) -> None:
+def _write(dataset: DatasetVersion, counts: Counts, folder: Path, tell: Tell) -> None:
     """Write chunk after chunk with plain writes: mapped pages that are dirty would count as memory."""
     total = sum(counts.values())
+    rows = chain.from_iterable(_rows(dataset, side) for side in Side.values)
     with (folder / "images.npy").open("wb") as file:
         _write_header(file, (total, *_SHAPE))
-        labels = [_write_side(file, dataset, side) for side in Side.values]
+        labels = _write_images(file, told(tell, "Decoding the patches", total)(rows))
         file.flush()
         os.fsync(file.fileno())
     with (folder / "labels.npy").open("wb") as file:
         np.save(file, np.concatenate(labels))
         file.flush()
         os.fsync(file.fileno())
-    _fsync(folder)
+    media.fsync(folder)
 
 
 def _write_header(file: Any, shape: tuple[int, ...]) -> None:
@@ -155,19 +158,14 @@ def _write_header(file: Any, shape: tuple[int, ...]) -> None:
     npy.write_array_header_1_0(file, header)
 
 
-def _write_side(file: Any, dataset: DatasetVersion, side: str) -> NDArray[np.int64]:
+def _rows(dataset: DatasetVersion, side: str) -> Iterator[tuple[Any, ...]]:
     rows = dataset.items.filter(side=side).order_by("pk")
-    found = in_chunks(rows.values_list("pk", "label_class__counted", "patch__png"), "pk", size=_AT_ONCE)
-    labels = []
-    while chunk := list(islice(found, _AT_ONCE)):
+    return in_chunks(rows.values_list("pk", "label_class__counted", "patch__png"), "pk", size=_AT_ONCE)
+
+
+def _write_images(file: Any, rows: Iterator[tuple[Any, ...]]) -> list[NDArray[np.int64]]:
+    labels = [np.zeros(0, dtype=np.int64)]
+    while chunk := list(islice(rows, _AT_ONCE)):
         file.write(np.stack([decode_png(bytes(png)) for _, _, png in chunk]).tobytes())
         labels.append(np.array([counted for _, counted, _ in chunk], dtype=np.int64))
-    return np.concatenate([np.zeros(0, dtype=np.int64), *labels])
-
-
-def _fsync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    return labels

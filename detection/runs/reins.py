@@ -2,6 +2,7 @@
 
 import time
 
+from config.leases import LostError
 from detection.choices import WhyStopped
 from detection.leases import Heartbeat
 from detection.models import TrainingRun
@@ -10,8 +11,8 @@ LOST = "lost"
 _ASK_EVERY_S = 1.0
 
 
-class LostError(Exception):
-    """The run was cancelled, or another worker has taken it over: what is computed here is thrown away."""
+class StoppedEmptyError(Exception):
+    """Somebody asked to stop before anything was validated: there is nothing to keep."""
 
 
 class Reins:

@@ -12,6 +12,7 @@ import torch
 from django.db import transaction
 from numpy.typing import NDArray
 
+from config.leases import LostError
 from detection import leases, selectors
 from detection.choices import TrialState, WhyStopped
 from detection.models import TrainingRun, Trial
@@ -24,7 +25,7 @@ from detection.nn.errors import TrainingError
 from detection.nn.training import CurvePoint, TrainingOutcome
 from detection.runs.devices import versions
 from detection.runs.folds import fold_numbers
-from detection.runs.reins import LOST, LostError, Reins
+from detection.runs.reins import LOST, Reins
 from detection.runs.trials import (
     WHOLE,
     FoldResult,

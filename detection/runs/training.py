@@ -10,15 +10,17 @@ from django.db.models import F, Max
 from django.db.models.functions import Coalesce, Now
 
 from config.errors import DomainError
+from config.leases import LostError
 from detection import leases, workspace
 from detection.choices import FINAL_STATES, RunState, TrialState
 from detection.models import ModelVersion, TrainingRun, Trial
 from detection.nn.checkpoint import load_checkpoint
+from detection.nn.data import PatchSet
 from detection.nn.errors import TrainingError
 from detection.runs.devices import device, device_name, tell_device, versions
 from detection.runs.judging import judge_model
 from detection.runs.patch_cache import load_sides
-from detection.runs.reins import LostError, Reins
+from detection.runs.reins import Reins, StoppedEmptyError
 from detection.runs.search import Search, Work
 from detection.runs.trials import WHOLE
 from labeling import media
@@ -79,8 +81,13 @@ def _train(lease: leases.Lease, beat: leases.Heartbeat) -> None:
         started_at=Coalesce("started_at", Now()), device=device_name(place), versions=versions(), message=LOADING
     )
     run = TrainingRun.objects.select_related("dataset", "study").get(pk=lease.pk)
-    dataset_check(run.dataset)
-    work = Work(run, lease, Reins(run, beat), load_sides(run.dataset), place, workspace.folder(run.pk))
+    reins = Reins(run, beat)
+    try:
+        sides = _loaded(run, reins)
+    except StoppedEmptyError:
+        _end_stopped(lease)
+        return
+    work = Work(run, lease, reins, sides, place, workspace.folder(run.pk))
     search = Search(work)
     search.go()
     best = search.best()
@@ -93,6 +100,32 @@ def _train(lease: leases.Lease, beat: leases.Heartbeat) -> None:
     _finish(work, _judged(work, best, search.kept_network(best)))
 
 
+def _loaded(run: TrainingRun, reins: Reins) -> dict[str, PatchSet]:
+    """Check the frozen patches and decode them, saying how far that is.
+
+    In words alone: ``done`` counts the steps of earlier attempts, which must not be forgotten.
+
+    Raises:
+        LostError: the run is not ours any more.
+        StoppedEmptyError: somebody asked to stop, and no earlier attempt left anything to keep.
+    """
+    is_empty = not run.trials.filter(validation_loss__isnull=False).exists()
+
+    def tell(message: str, done: int, total: int) -> None:
+        reins.beat.say(message=f"{message}: {done:,} of {total:,}" if total else message)
+        if is_empty and reins.asked():
+            raise StoppedEmptyError
+
+    dataset_check(run.dataset, tell=tell)
+    sides = load_sides(run.dataset, tell=tell)
+    reins.beat.hush()
+    return sides
+
+
+def _end_stopped(lease: leases.Lease) -> None:
+    lease.finish(state=RunState.CANCELLED, message=STOPPED_EMPTY, cancelled_at=Now(), finished_at=Now())
+
+
 def _end_empty(work: Work) -> None:
     """End a run in which nothing was validated.
 
@@ -100,7 +133,7 @@ def _end_empty(work: Work) -> None:
         TrainingError: nobody asked for that.
     """
     if work.reins.asked():
-        work.lease.finish(state=RunState.CANCELLED, message=STOPPED_EMPTY, cancelled_at=Now(), finished_at=Now())
+        _end_stopped(work.lease)
     elif work.reins.why():
         raise TrainingError("The time was over before anything was validated. Give it more minutes.", code="no_time")
     else:

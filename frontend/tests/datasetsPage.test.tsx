@@ -1,10 +1,10 @@
 import { screen, within } from "@testing-library/react";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 
-import type { DatasetDetail, PatchSummary, Role } from "@/api/types";
+import type { DatasetDetail, DatasetFreeze, PatchSummary, Role } from "@/api/types";
 import { START, wishOf } from "@/features/datasets/choice";
 
-import { dataset, me, member, study, summary } from "./factories";
+import { dataset, freeze, me, member, study, summary } from "./factories";
 import { openAt } from "./render";
 import { pageOf, refusal, Reply, serve } from "./server";
 
@@ -14,6 +14,7 @@ const made = dataset({ id: 9, number: 3, name: "Summer" });
 interface Scene {
   roles?: Role[];
   versions?: DatasetDetail[];
+  freezes?: DatasetFreeze[];
   labels?: PatchSummary;
   answer?: unknown;
   address?: string;
@@ -22,21 +23,29 @@ interface Scene {
 function open({
   roles = ["admin"],
   versions = [dataset(), first],
+  freezes = [],
   labels = summary(120, 110),
-  answer = new Reply(201, made),
+  answer = new Reply(201, freeze({ state: "queued" })),
   address = "/studies/1/datasets",
 }: Scene = {}) {
   const server = serve({
     "GET auth/me": me(),
     "GET studies/1": study({ roles }),
     "GET studies/1/patch-summary": labels,
-    "GET studies/1/datasets": pageOf(versions),
+    "GET studies/1/datasets": () => pageOf(versions),
+    "GET datasets/9": made,
     "GET studies/1/members": [
       member(),
       member({ id: 22, role: "pathologist", user: me({ id: 3, name: "Lucía Paredes" }) }),
       member({ id: 23, role: "lab", user: me({ id: 4, name: "Jorge Huamán" }) }),
     ],
-    "POST studies/1/datasets": answer,
+    "GET studies/1/dataset-freezes": () => pageOf(freezes),
+    "POST studies/1/dataset-freezes": answer,
+    "POST dataset-freezes/5/cancel": () => {
+      freezes[0] = freeze({ state: "cancelled", progress: { done: 0, total: 0, message: "Cancelled" } });
+      return freezes[0];
+    },
+    "GET dataset-freezes/5": () => freezes[0] ?? freeze(),
     "GET datasets/2/diff": { added: 1500, removed: 0, reclassed: 3, moved: 0 },
     ...Object.fromEntries(versions.map((version) => [`GET datasets/${version.id}`, version])),
   });
@@ -158,6 +167,7 @@ describe("the list", () => {
       "GET auth/me": me(),
       "GET studies/1": study(),
       "GET studies/1/patch-summary": summary(1, 1),
+      "GET studies/1/dataset-freezes": pageOf([]),
       "GET studies/1/datasets": refusal(400, "bad", "The list has stumbled."),
     });
     openAt("/studies/1/datasets");
@@ -166,22 +176,23 @@ describe("the list", () => {
 });
 
 describe("freezing", () => {
-  it("sends the choices and opens the version", async () => {
+  it("sends the choices and shows at once what is being frozen", async () => {
     const { server, user, router } = open({ versions: [] });
     await user.type(await screen.findByLabelText("Name"), " Summer ");
     await user.click(screen.getByRole("combobox", { name: "Where readers differ" }));
     await user.click(await screen.findByRole("option", { name: "What Lucía Paredes said" }));
     await user.click(screen.getByRole("radio", { name: /^Cases/ }));
     await user.click(screen.getByRole("button", { name: "Freeze" }));
-    await expect.poll(() => router.state.location.pathname).toBe("/studies/1/datasets/9");
-    expect(server.to("POST", "studies/1/datasets")[0]?.body).toEqual({
+    await expect.poll(() => router.state.location.pathname).toBe("/studies/1/datasets/freezes/5");
+    expect(server.to("POST", "studies/1/dataset-freezes")[0]?.body).toEqual({
+      client_key: expect.stringMatching(/^[0-9a-f-]{36}$/),
       name: "Summer",
       reader: 3,
       split: "case",
       guard_px: 35,
       seed: 0,
     });
-    expect(await screen.findByText("“Summer” is frozen")).toBeVisible();
+    expect(await screen.findByRole("region", { name: "Freezing “Summer”" })).toBeVisible();
   });
 
   it("offers pathologists as readers, and nobody else", async () => {
@@ -204,6 +215,77 @@ describe("freezing", () => {
     open({ versions: [], labels: summary(9, 400) });
     expect(await screen.findByRole("button", { name: "Freeze" })).toBeDisabled();
     expect(screen.getByText(/at least 10 patches of a counted class/)).toBeVisible();
+  });
+});
+
+describe("what is being frozen", () => {
+  it("is shown first, with its progress, also after a reload", async () => {
+    open({ freezes: [freeze()] });
+    const view = await screen.findByRole("region", { name: "Freezing “Summer”" });
+    expect(within(view).getByRole("progressbar", { name: "Freezing “Summer”" })).toHaveAttribute(
+      "aria-valuenow",
+      "25",
+    );
+    expect(within(view).getByText("Comparing the patches")).toBeVisible();
+    expect(screen.getByRole("link", { name: /Summer/ })).toHaveAttribute(
+      "href",
+      "/studies/1/datasets/freezes/5",
+    );
+  });
+
+  it("turns into its version by itself", async () => {
+    const freezes = [freeze()];
+    const versions = [dataset()];
+    const { router } = open({ freezes, versions, address: "/studies/1/datasets/freezes/5" });
+    await screen.findByRole("region", { name: "Freezing “Summer”" });
+    freezes[0] = freeze({ state: "done", dataset: 9 });
+    versions.unshift(made);
+    expect(await screen.findByRole("region", { name: "Summer" }, { timeout: 4000 })).toBeVisible();
+    expect(router.state.location.pathname).toBe("/studies/1/datasets/9");
+    expect(await screen.findByRole("link", { name: /Summer/ })).toHaveAttribute("aria-current", "page");
+    expect(screen.queryByText("Freezing")).toBeNull();
+  });
+
+  it("joins the list while another version is looked at", async () => {
+    const freezes = [freeze()];
+    const versions = [dataset()];
+    open({ freezes, versions, address: "/studies/1/datasets/2" });
+    expect(await screen.findByRole("link", { name: /Summer.*Freezing/ })).toBeVisible();
+    freezes[0] = freeze({ state: "done", dataset: 9 });
+    versions.unshift(made);
+    const link = await screen.findByRole("link", { name: /Summer.*2,717 patches/ }, { timeout: 4000 });
+    expect(link).toHaveAttribute("href", "/studies/1/datasets/9");
+    expect(screen.getByRole("region", { name: "Spring" })).toBeVisible();
+  });
+
+  it("is cancelled after a question, and says that nothing was stored", async () => {
+    const { server, user } = open({ freezes: [freeze()] });
+    await user.click(await screen.findByRole("button", { name: "Cancel" }));
+    const question = await screen.findByRole("dialog");
+    await user.click(within(question).getByRole("button", { name: "Cancel" }));
+    await expect.poll(() => server.to("POST", "dataset-freezes/5/cancel").length).toBe(1);
+    expect(await screen.findByRole("link", { name: /Summer.*Cancelled/ })).toBeVisible();
+  });
+
+  it("is not cancelled by people who may not", async () => {
+    open({ freezes: [freeze()], roles: ["lab"] });
+    await screen.findByRole("region", { name: "Freezing “Summer”" });
+    expect(screen.queryByRole("button", { name: "Cancel" })).toBeNull();
+  });
+
+  it("says in words why it came to nothing", async () => {
+    const error = { code: "dataset_too_few", message: "There are 3 labelled cells of class Lymphocyte." };
+    const failed = freeze({ state: "failed", error });
+    open({ freezes: [failed], address: "/studies/1/datasets/freezes/5" });
+    expect(await screen.findByRole("alert")).toHaveTextContent(error.message);
+    expect(screen.getByRole("link", { name: /Summer/ })).toHaveTextContent("Not frozen");
+  });
+
+  it("is forgotten in the list once a later one was frozen", async () => {
+    const failed = freeze({ id: 4, state: "failed", error: { code: "x", message: "Too few." } });
+    open({ freezes: [freeze({ state: "done", dataset: 2 }), failed] });
+    expect(await screen.findByRole("region", { name: "Spring" })).toBeVisible();
+    expect(screen.queryByText("Not frozen")).toBeNull();
   });
 });
 

@@ -2,6 +2,7 @@
 
 import type {
   DatasetDetail,
+  DatasetFreeze,
   DetectionRun,
   Me,
   Member,
@@ -272,6 +273,21 @@ export const patch = (change: Partial<Patch> = {}): Patch => ({
   class_id: 11,
   reader: { id: 3, name: "Lucía Paredes" },
   created_at: NOW,
+  ...change,
+});
+
+export const freeze = (change: Partial<DatasetFreeze> = {}): DatasetFreeze => ({
+  id: 5,
+  study: 1,
+  state: "running",
+  name: "Summer",
+  split: "cluster",
+  progress: { done: 300, total: 1200, message: "Comparing the patches" },
+  error: null,
+  dataset: null,
+  created_by: "Carmen Quispe",
+  created_at: NOW,
+  finished_at: null,
   ...change,
 });
 

@@ -1,14 +1,14 @@
 """Writes: one keyword-only function per thing that can happen."""
 
+from labeling.freezing import FreezeChoices, LeakError, TooFewError
 from labeling.services.access import access_record
 from labeling.services.dataset_files import dataset_export, dataset_import
 from labeling.services.datasets import (
-    FreezeChoices,
-    LeakError,
-    TooFewError,
     dataset_check,
     dataset_check_leaks,
     dataset_freeze,
+    freeze_cancel,
+    freeze_start,
 )
 from labeling.services.imports import (
     ImportReport,
@@ -41,6 +41,8 @@ __all__ = [
     "dataset_export",
     "dataset_freeze",
     "dataset_import",
+    "freeze_cancel",
+    "freeze_start",
     "label_add",
     "member_add",
     "member_remove",

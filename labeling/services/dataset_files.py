@@ -33,10 +33,11 @@ from labeling.dataset_files import (
     open_dataset_file,
     write_items,
 )
+from labeling.freezing import check_no_leaks, content_hash, free_name, one_at_a_time
 from labeling.looks import LENGTH, look_of_png
 from labeling.models import DatasetItem, DatasetVersion, LabelClass, Patch, Slide, Study, User
 from labeling.services.access import access_record
-from labeling.services.datasets import check_no_leaks, content_hash, dataset_check, free_name
+from labeling.services.datasets import dataset_check
 from labeling.splits import NONE, SIDES, Items
 
 BATCH = 500
@@ -156,7 +157,7 @@ def dataset_import(*, study: Study, user: User, path: Path, name: str = "") -> t
             the study's classes do not fit (``dataset_classes_differ``).
         LeakError: something lies on two sides.
     """
-    Study.objects.select_for_update().get(pk=study.pk)
+    one_at_a_time(study.pk)
     with open_dataset_file(path) as archive:
         manifest = archive.manifest
         classes = _classes(study, manifest["classes"])

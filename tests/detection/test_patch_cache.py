@@ -206,3 +206,21 @@ def flat_png(count, n):
     out = io.BytesIO()
     Image.new("RGB", (70, 70), (count % 256, n % 256, n // 256)).save(out, "PNG")
     return out.getvalue()
+
+
+def test_decoding_tells_how_far_it_is_and_leaves_nothing_where_that_ends_it(dataset, monkeypatch):
+    monkeypatch.setattr("labeling.progress.EVERY", 25)
+    said = []
+    load_sides(dataset, tell=lambda *news: said.append(news))
+    assert said == [("Decoding the patches", n, 60) for n in (0, 25, 50)]
+    load_sides(dataset, tell=lambda *news: said.append(news))
+    assert len(said) == 3
+    shutil.rmtree(media.root() / "patches")
+
+    def enough(message, done, total):
+        if done >= 25:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        load_sides(dataset, tell=enough)
+    assert not list((media.root() / "patches").iterdir())

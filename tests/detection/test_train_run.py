@@ -1,6 +1,7 @@
 """From frozen labels to a model version, once, whatever happens on the way."""
 
 import threading
+import time
 import uuid
 from datetime import timedelta
 
@@ -157,7 +158,7 @@ def test_a_planted_leak_is_refused_before_anything_is_learned(study):
 
 def test_what_nobody_foresaw_is_tried_three_times_and_told(study, monkeypatch):
     run = start_training(study)
-    monkeypatch.setattr(training_runs, "load_sides", lambda _: 1 / 0)
+    monkeypatch.setattr(training_runs, "load_sides", lambda _, **__: 1 / 0)
     for attempt in range(3):
         with pytest.raises(ZeroDivisionError):
             runs.train(run.pk)
@@ -165,6 +166,56 @@ def test_what_nobody_foresaw_is_tried_three_times_and_told(study, monkeypatch):
         assert run.state == (RunState.QUEUED if attempt < 2 else RunState.FAILED)
     assert (run.error_code, run.attempts) == ("training_crashed", 3)
     assert "ZeroDivisionError" in run.error
+
+
+def telling(monkeypatch, then):
+    """Have the loading of the patches tell how far it is, and something happen meanwhile."""
+    load = training_runs.load_sides
+
+    def told(dataset, *, tell):
+        tell("Decoding the patches", 20, 60)
+        then()
+        tell("Decoding the patches", 40, 60)
+        return load(dataset, tell=tell)
+
+    monkeypatch.setattr(training_runs, "load_sides", told)
+
+
+def test_the_loading_says_how_far_it_is_and_keeps_the_steps_of_earlier_attempts(study, monkeypatch):
+    run = start_training(study)
+    TrainingRun.objects.filter(pk=run.pk).update(done=3, total=7)
+    seen = []
+
+    def look():
+        time.sleep(2.5)
+        seen.append(TrainingRun.objects.values_list("message", "done", "total").get(pk=run.pk))
+
+    telling(monkeypatch, look)
+    assert finished(run).state == RunState.DONE
+    assert seen == [("Decoding the patches: 20 of 60", 3, 7)]
+    assert run.message == ""
+
+
+def test_a_stop_while_the_patches_are_loaded_ends_the_run(study, monkeypatch):
+    run = start_training(study)
+    monkeypatch.setattr("detection.runs.reins._ASK_EVERY_S", 0.0)
+    telling(monkeypatch, lambda: services.training_stop(run=run))
+    monkeypatch.setattr(training_runs, "Search", None)
+    assert finished(run).state == RunState.CANCELLED
+    assert (run.message, run.error) == (training_runs.STOPPED_EMPTY, "")
+    assert run.finished_at is not None
+
+
+def test_a_cancel_while_the_patches_are_loaded_ends_the_work(study, monkeypatch):
+    run = start_training(study)
+
+    def cancel():
+        services.training_cancel(run=run)
+        time.sleep(2.5)
+
+    telling(monkeypatch, cancel)
+    monkeypatch.setattr(training_runs, "Search", None)
+    assert finished(run).state == RunState.CANCELLED
 
 
 def test_a_start_freezes_the_labels(study):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from django.conf import settings
 from django.db import connection
 
 from launcher.paths import ROOT, venv_program
@@ -52,16 +53,19 @@ class Workers:
         self.detection.guard.wait(10)
 
 
-class TrainingWorker:
-    """A training worker that is started and killed by hand; its lease is short, so that the next one need not wait."""
+class KilledWorker:
+    """A worker that is started and killed by hand; its lease is short, so that the next one need not wait."""
+
+    queue = ""
 
     def __init__(self, logs: Path) -> None:
-        self.log = logs / "training.log"
+        self.log = logs / f"{self.queue}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it; torch is loaded with the first run."""
-        command = [venv_program("celery"), "-A", "config", "worker", "-n", "training-test@%h", "-Q", "training"]
+        """Start it; torch is loaded with the first run that needs it."""
+        name = f"{self.queue}-test@%h"
+        command = [venv_program("celery"), "-A", "config", "worker", "-n", name, "-Q", self.queue]
         command += ["-P", "solo", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
@@ -84,6 +88,18 @@ class TrainingWorker:
     def log_tail(self) -> str:
         """What it said last."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-60:])
+
+
+class TrainingWorker(KilledWorker):
+    """A worker for trainings."""
+
+    queue = "training"
+
+
+class FreezeWorker(KilledWorker):
+    """A worker for freezes."""
+
+    queue = settings.CELERY_TASK_ROUTES["labeling.tasks.freeze"]["queue"]
 
 
 def worker_environment() -> dict[str, str]:

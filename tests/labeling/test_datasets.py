@@ -396,7 +396,7 @@ def test_a_freeze_puts_near_duplicates_on_one_side(people):
 
 def test_freezing_takes_few_queries(people, django_assert_max_num_queries):
     fill(people.study, 30)
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(24):
         freeze(people)
     assert Label.objects.count() == 60
 

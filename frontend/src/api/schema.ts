@@ -92,6 +92,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/dataset-freezes/{freeze_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        get: operations["freeze_detail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/dataset-freezes/{freeze_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        post: operations["freeze_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/datasets/{dataset_id}": {
         parameters: {
             query?: never;
@@ -695,6 +739,24 @@ export interface paths {
         patch: operations["study_update"];
         trace?: never;
     };
+    "/api/studies/{study_id}/dataset-freezes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description A list: filtered by an allow-list, ordered, in pages. */
+        get: operations["freeze_list"];
+        put?: never;
+        /** @description A list: filtered by an allow-list, ordered, in pages. */
+        post: operations["freeze_start"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/studies/{study_id}/datasets": {
         parameters: {
             query?: never;
@@ -705,8 +767,7 @@ export interface paths {
         /** @description A list: filtered by an allow-list, ordered, in pages. */
         get: operations["dataset_list"];
         put?: never;
-        /** @description A list: filtered by an allow-list, ordered, in pages. */
-        post: operations["dataset_freeze"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1400,6 +1461,25 @@ export interface components {
             code: string;
             message: string;
         };
+        /** @description The wish that labels be frozen: how far it is, and the version it came to. */
+        Freeze: {
+            readonly id: number;
+            readonly study: number;
+            readonly state: components["schemas"]["FreezeState"];
+            /** @description empty: it gets a number */
+            readonly name: string;
+            readonly split: components["schemas"]["Split"];
+            readonly progress: components["schemas"]["Progress"];
+            readonly error: components["schemas"]["Failure"] | null;
+            readonly dataset: number | null;
+            readonly created_by: string;
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            readonly finished_at: string | null;
+        };
+        /** @enum {string} */
+        FreezeState: "queued" | "running" | "done" | "failed" | "cancelled";
         /** @description The labels a run learned from. */
         FrozenDataset: {
             id: number;
@@ -1608,7 +1688,12 @@ export interface components {
         /** @enum {string} */
         ModelStatus: "candidate" | "current" | "retired";
         /** @description What is to be frozen, and how. */
-        NewDatasetRequest: {
+        NewFreezeRequest: {
+            /**
+             * Format: uuid
+             * @description drawn by the sender; the same key never makes a second freeze
+             */
+            client_key: string;
             /** @description unique in the study; empty: numbered */
             name?: string;
             /** @description who decides where readers differ; null: the majority */
@@ -1704,6 +1789,21 @@ export interface components {
              */
             previous?: string | null;
             results: components["schemas"]["DetectionRun"][];
+        };
+        PaginatedFreezeList: {
+            /** @example 123 */
+            count: number;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?page=4
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?page=2
+             */
+            previous?: string | null;
+            results: components["schemas"]["Freeze"][];
         };
         PaginatedModelList: {
             /** @example 123 */
@@ -2314,6 +2414,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Comparison"];
+                };
+            };
+        };
+    };
+    freeze_detail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                freeze_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Freeze"];
+                };
+            };
+        };
+    };
+    freeze_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                freeze_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Freeze"];
                 };
             };
         };
@@ -3082,6 +3224,65 @@ export interface operations {
             };
         };
     };
+    freeze_list: {
+        parameters: {
+            query?: {
+                /** @description A page number within the paginated result set. */
+                page?: number;
+                /** @description Number of results to return per page. */
+                page_size?: number;
+            };
+            header?: never;
+            path: {
+                study_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedFreezeList"];
+                };
+            };
+        };
+    };
+    freeze_start: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                study_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewFreezeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Freeze"];
+                };
+            };
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Freeze"];
+                };
+            };
+        };
+    };
     dataset_list: {
         parameters: {
             query?: {
@@ -3104,39 +3305,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PaginatedDatasetList"];
-                };
-            };
-        };
-    };
-    dataset_freeze: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                study_id: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                "application/json": components["schemas"]["NewDatasetRequest"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DatasetDetail"];
-                };
-            };
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DatasetDetail"];
                 };
             };
         };

@@ -47,7 +47,9 @@ export type Split = Schemas["Split"];
 export type DatasetVersion = Schemas["Dataset"];
 export type DatasetDetail = Schemas["DatasetDetail"];
 export type DatasetDiff = Schemas["DatasetDiff"];
-export type NewDataset = Schemas["NewDatasetRequest"];
+/** The wish that labels be frozen, and the version it came to. */
+export type DatasetFreeze = Schemas["Freeze"];
+export type NewDataset = Omit<Schemas["NewFreezeRequest"], "client_key">;
 
 export type RunState = Schemas["RunState"];
 export type Preset = Schemas["PresetEnum"];

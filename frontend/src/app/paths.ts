@@ -12,6 +12,7 @@ export const paths = {
   patches: (study: Ref) => `/studies/${study}/patches`,
   datasets: (study: Ref) => `/studies/${study}/datasets`,
   dataset: (study: Ref, dataset: Ref) => `/studies/${study}/datasets/${dataset}`,
+  freeze: (study: Ref, freeze: Ref) => `/studies/${study}/datasets/freezes/${freeze}`,
   trainings: (study: Ref) => `/studies/${study}/training`,
   training: (study: Ref, run: Ref) => `/studies/${study}/training/${run}`,
   trainOn: (study: Ref, dataset: Ref) => `/studies/${study}/training?dataset=${dataset}`,

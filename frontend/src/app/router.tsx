@@ -26,6 +26,7 @@ const studyPages: RouteObject[] = [
   { path: "patches", element: <PatchesPage /> },
   { path: "datasets", element: <DatasetsPage /> },
   { path: "datasets/:datasetId", element: <DatasetsPage /> },
+  { path: "datasets/freezes/:freezeId", element: <DatasetsPage /> },
   { path: "training", lazy: trainingPage },
   { path: "training/:runId", lazy: trainingPage },
   { path: "models", element: <ModelsPage /> },

@@ -4,10 +4,11 @@ import { Button, Text } from "@mantine/core";
 import { IconDatabase, IconLock } from "@tabler/icons-react";
 import { Link, useParams } from "react-router";
 
-import { useDatasets } from "@/api/datasets";
+import { useDatasets, useFreezes } from "@/api/datasets";
 import { usePatchSummary } from "@/api/patches";
+import { isRunning } from "@/api/polling";
 import { useStudy } from "@/api/studies";
-import type { DatasetVersion, PatchSummary, Study } from "@/api/types";
+import type { DatasetFreeze, DatasetVersion, PatchSummary, Study } from "@/api/types";
 import { paths } from "@/app/paths";
 import { useRights, useStudyId } from "@/app/useStudyPage";
 import { EmptyState } from "@/features/common/EmptyState";
@@ -15,8 +16,9 @@ import { LoadError } from "@/features/common/LoadError";
 import { Loading } from "@/features/common/Loading";
 import { PageHeader } from "@/features/common/PageHeader";
 import { Panel } from "@/features/common/Panel";
+import { FreezeView } from "@/features/datasets/FreezeView";
 import { NewDataset } from "@/features/datasets/NewDataset";
-import { VersionList } from "@/features/datasets/VersionList";
+import { VersionList, type Open } from "@/features/datasets/VersionList";
 import { VersionView } from "@/features/datasets/VersionView";
 import { ClassCounts } from "@/features/training/ClassCounts";
 import { words } from "@/words";
@@ -28,6 +30,7 @@ const text = words.datasets;
 interface Props {
   study: Study;
   summary: PatchSummary;
+  freezes: readonly DatasetFreeze[];
   versions: readonly DatasetVersion[];
   isAdmin: boolean;
 }
@@ -70,31 +73,47 @@ function NothingFrozen({ study, summary, isAdmin }: Props) {
   );
 }
 
+/** What the address names; else what is being frozen, or the newest version. */
+function useOpen({ freezes, versions }: Props): Open {
+  const { datasetId, freezeId } = useParams();
+  if (datasetId) return { freeze: null, version: Number(datasetId) };
+  const freeze = freezeId ? Number(freezeId) : (freezes.find(({ state }) => isRunning(state))?.id ?? null);
+  return { freeze, version: freeze === null ? (versions[0]?.id ?? null) : null };
+}
+
+function Main({ open, ...props }: Props & { open: Open }) {
+  if (open.freeze !== null) return <FreezeView key={open.freeze} id={open.freeze} isAdmin={props.isAdmin} />;
+  if (open.version !== null) return <VersionView key={open.version} id={open.version} {...props} />;
+  return (
+    <Panel>
+      <NothingFrozen {...props} />
+    </Panel>
+  );
+}
+
 function Versions(props: Props) {
-  const chosen = useParams().datasetId;
-  const open = chosen ? Number(chosen) : (props.versions[0]?.id ?? null);
+  const { freezes, versions } = props;
+  const open = useOpen(props);
   return (
     <div className={classes.root}>
       <div className={classes.side}>
-        {props.versions.length > 0 && (
+        {freezes.length + versions.length > 0 && (
           <Panel title={text.history} isFlush>
-            <VersionList versions={props.versions} open={open} />
+            <VersionList freezes={freezes} versions={versions} open={open} />
           </Panel>
         )}
         <Side {...props} />
       </div>
       <div className={classes.main}>
-        {open === null ? (
-          <Panel>
-            <NothingFrozen {...props} />
-          </Panel>
-        ) : (
-          <VersionView key={open} id={open} {...props} />
-        )}
+        <Main open={open} {...props} />
       </div>
     </div>
   );
 }
+
+/** What runs, and the last freeze where it came to nothing. */
+const worthShowing = (freezes: readonly DatasetFreeze[]): DatasetFreeze[] =>
+  freezes.filter(({ state }, at) => isRunning(state) || (at === 0 && state !== "done"));
 
 export function DatasetsPage() {
   const id = useStudyId();
@@ -102,13 +121,20 @@ export function DatasetsPage() {
   const { isAdmin } = useRights(id);
   const summary = usePatchSummary(id);
   const versions = useDatasets(id);
-  const failed = [summary, versions].find((query) => query.isError);
+  const freezes = useFreezes(id);
+  const failed = [summary, versions, freezes].find((query) => query.isError);
   if (failed) return <LoadError error={failed.error} onRetry={() => void failed.refetch()} />;
-  if (!study || !summary.data || !versions.data) return <Loading />;
+  if (!study || !summary.data || !versions.data || !freezes.data) return <Loading />;
   return (
     <>
       <PageHeader title={text.title} lead={text.lead} />
-      <Versions study={study} summary={summary.data} versions={versions.data.results} isAdmin={isAdmin} />
+      <Versions
+        study={study}
+        summary={summary.data}
+        freezes={worthShowing(freezes.data.results)}
+        versions={versions.data.results}
+        isAdmin={isAdmin}
+      />
     </>
   );
 }

@@ -17,10 +17,11 @@ import { IconChevronDown, IconInfoCircle } from "@tabler/icons-react";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 
-import { useFreeze } from "@/api/datasets";
+import { useStartFreeze } from "@/api/datasets";
+import { newClientKey } from "@/api/polling";
 import { useMembers } from "@/api/studies";
 import type { Id, PatchSummary, Split, Study } from "@/api/types";
-import { errorMessage, notifyDone } from "@/app/notify";
+import { errorMessage } from "@/app/notify";
 import { paths } from "@/app/paths";
 import { balanceOf, LEAST_OF_A_KIND } from "@/features/training/labels";
 import { words } from "@/words";
@@ -123,18 +124,20 @@ function SeedChoice({ choice, onChange }: PartProps) {
 
 export function NewDataset({ study, summary }: { study: Study; summary: PatchSummary }) {
   const [choice, setChoice] = useState(START);
-  const freeze = useFreeze(study.id);
+  const freeze = useStartFreeze(study.id);
   const navigate = useNavigate();
   const { isEnough } = balanceOf(study.classes, summary);
   const change = (part: Partial<Choice>) => setChoice({ ...choice, ...part });
   const submit = () =>
-    freeze.mutate(wishOf(choice), {
-      onSuccess: (version) => {
-        setChoice({ ...choice, name: "" });
-        notifyDone(text.frozen(version.name));
-        void navigate(paths.dataset(study.id, version.id));
+    freeze.mutate(
+      { ...wishOf(choice), client_key: newClientKey() },
+      {
+        onSuccess: ({ id }) => {
+          setChoice({ ...choice, name: "" });
+          void navigate(paths.freeze(study.id, id));
+        },
       },
-    });
+    );
   return (
     <Stack gap="lg">
       {!isEnough && (

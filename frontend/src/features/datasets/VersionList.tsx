@@ -1,9 +1,10 @@
-/** All versions of the study, newest first; one of them is open beside the list. */
+/** All versions of the study, newest first, above them what is being frozen; one is open beside the list. */
 
 import { NavLink } from "react-router";
 
-import type { DatasetVersion, Id } from "@/api/types";
+import type { DatasetFreeze, DatasetVersion, Id } from "@/api/types";
 import { paths } from "@/app/paths";
+import { StateBadge } from "@/features/common/StateBadge";
 import { formatCount, formatDate } from "@/format";
 import { words } from "@/words";
 
@@ -11,15 +12,47 @@ import classes from "./VersionList.module.css";
 
 const text = words.datasets;
 
-export function VersionList({ versions, open }: { versions: readonly DatasetVersion[]; open: Id | null }) {
+export interface Open {
+  readonly freeze: Id | null;
+  readonly version: Id | null;
+}
+
+function FreezeRow({ freeze, isOpen }: { freeze: DatasetFreeze; isOpen: boolean }) {
+  return (
+    <li>
+      <NavLink
+        to={paths.freeze(freeze.study, freeze.id)}
+        className={classes.row}
+        aria-current={isOpen ? "page" : undefined}
+      >
+        <span className={classes.head}>
+          <strong>{freeze.name || text.unnamed}</strong>
+          <StateBadge state={freeze.state} name={text.freezeStates[freeze.state]} />
+        </span>
+        <span className={classes.fine}>{freeze.error?.message ?? freeze.progress.message}</span>
+      </NavLink>
+    </li>
+  );
+}
+
+interface Props {
+  freezes: readonly DatasetFreeze[];
+  versions: readonly DatasetVersion[];
+  open: Open;
+}
+
+export function VersionList({ freezes, versions, open }: Props) {
   return (
     <ul className={classes.root}>
+      {freezes.map((freeze) => (
+        <FreezeRow key={`freeze ${freeze.id}`} freeze={freeze} isOpen={freeze.id === open.freeze} />
+      ))}
       {versions.map((version) => (
         <li key={version.id}>
           <NavLink
             to={paths.dataset(version.study, version.id)}
             className={classes.row}
-            aria-current={version.id === open ? "page" : undefined}
+            aria-current={version.id === open.version ? "page" : undefined}
           >
             <strong>{version.name}</strong>
             <span className={classes.fine}>
