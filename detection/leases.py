@@ -4,11 +4,11 @@ from django.db import models
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
-from config.leases import Heartbeat, Lease, claim, fail_spent, unheld, waiting
+from config.leases import WORKER_DIED, Heartbeat, Lease, claim, fail_spent, unheld, waiting
 from detection.choices import OPEN_STATES, BlockState, RunState
 from detection.models import DetectionBlock, DetectionRun, ModelComparison, ModelImport, TrainingRun
 
-__all__ = ["Heartbeat", "Lease", "claim", "fail_spent", "unheld"]
+__all__ = ["WORKER_DIED", "Heartbeat", "Lease", "claim", "fail_spent", "unheld"]
 
 
 def waiting_trainings() -> list[int]:

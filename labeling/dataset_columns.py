@@ -1,8 +1,9 @@
 """Reads a study's labels and patches as columns, so that a million of them fit in little memory."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from django.db import connection, transaction
@@ -132,9 +133,10 @@ def _streamed(rows: QuerySet[Any, tuple[Any, ...]], dtype: Any, passing: Passing
 
     In a transaction, for a server's cursor outside of one would first copy all rows to the server's disk.
     """
-    with transaction.atomic():
-        found = passing(rows.iterator(chunk_size=CHUNK))
-        return np.fromiter((tuple(NONE if value is None else value for value in row) for row in found), dtype=dtype)
+    found = cast(Generator[tuple[Any, ...], None, None], rows.iterator(chunk_size=CHUNK))
+    with transaction.atomic(), closing(found):  # the cursor ends before its transaction, also where somebody cancels
+        filled = (tuple(NONE if value is None else value for value in row) for row in passing(found))
+        return np.fromiter(filled, dtype=dtype)
 
 
 def in_chunks(rows: QuerySet[Any, tuple[Any, ...]], key: str, *, size: int = CHUNK) -> Iterator[tuple[Any, ...]]:

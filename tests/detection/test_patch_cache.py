@@ -18,6 +18,7 @@ from labeling import media, verification
 from labeling.choices import Side
 from labeling.dataset_columns import frozen_groups
 from labeling.models import DatasetItem, Patch
+from labeling.progress import silent
 from labeling.services import dataset_freeze
 from tests.detection.makers import add_toy_labels
 from tests.factories import DatasetItemFactory, DatasetVersionFactory, PatchFactory, digest, png_of
@@ -90,7 +91,7 @@ def test_a_half_written_one_is_never_used(dataset, monkeypatch):
 def test_another_worker_may_be_first(dataset, monkeypatch):
     load_sides(dataset)
     [folder] = folders()
-    patch_cache._build(dataset, patch_cache._counts(dataset), folder)
+    patch_cache._build(dataset, patch_cache._counts(dataset), folder, silent)
     assert folders() == [folder]
 
 
