@@ -4,7 +4,15 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { isRunning, pollWhile } from "./polling";
 import { request } from "./request";
-import type { DatasetDetail, DatasetDiff, DatasetFreeze, DatasetVersion, Id, NewDataset, Page } from "./types";
+import type {
+  DatasetDetail,
+  DatasetDiff,
+  DatasetFreeze,
+  DatasetVersion,
+  Id,
+  NewDataset,
+  Page,
+} from "./types";
 
 export const datasetsKey = (study: Id) => ["datasets", study] as const;
 export const datasetKey = (dataset: Id) => ["dataset", dataset] as const;

@@ -48,7 +48,11 @@ function Outcome({ freeze }: { freeze: DatasetFreeze }) {
       </Alert>
     );
   }
-  return <Text className={classes.fine}>{isRunning(freeze.state) ? text.freezeHelp : text.freezeCancelledHelp}</Text>;
+  return (
+    <Text className={classes.fine}>
+      {isRunning(freeze.state) ? text.freezeHelp : text.freezeCancelledHelp}
+    </Text>
+  );
 }
 
 export function FreezeView({ id, isAdmin }: { id: Id; isAdmin: boolean }) {
@@ -71,7 +75,11 @@ export function FreezeView({ id, isAdmin }: { id: Id; isAdmin: boolean }) {
           {isRunning(freeze.state) && isAdmin && <CancelButton freeze={freeze} />}
         </header>
         {isRunning(freeze.state) && (
-          <ProgressLine {...freeze.progress} message={freeze.progress.message || text.freezeQueued} label={title} />
+          <ProgressLine
+            {...freeze.progress}
+            message={freeze.progress.message || text.freezeQueued}
+            label={title}
+          />
         )}
         <Outcome freeze={freeze} />
         <Text className={classes.fine}>
