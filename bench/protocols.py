@@ -47,7 +47,7 @@ class Micrograph:
     order: NDArray[np.int64]
 
     def standing(self) -> NDArray[np.bool_]:
-        """Tell which labels were not taken back later, as a data-set version would."""
+        """Tell which labels were not taken back later: the same cell, another class."""
         return ~corrected(self.corners, _kinds(self.names), self.order, reach_px=SAME_CELL_PX)
 
 
