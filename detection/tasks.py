@@ -55,6 +55,7 @@ def reconcile() -> None:
     from detection import leases, workspace
 
     workspace.sweep()
+    workspace.sweep_imports()
     for run_id in leases.waiting_trainings():
         _ring(train, run_id)
     for run_id in leases.waiting_detections():
