@@ -5,7 +5,7 @@ Any model with ``state`` (queued, running, …), ``token``, ``attempts`` and ``l
 
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -16,7 +16,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from detection.choices import OPEN_STATES, BlockState, RunState
-from detection.models import DetectionBlock, DetectionRun, ModelComparison, ModelImport, TrainingRun
+from detection.models import DetectionBlock, DetectionRun, ModelComparison, ModelImport, TrainingRun, Trial
 
 logger = logging.getLogger(__name__)
 
@@ -44,10 +44,12 @@ class Lease:
     pk: int
     token: int
     attempts: int
+    also: Q = field(default_factory=Q)
+    """What else must hold, such as that the run of a trial is open."""
 
     def update(self, **values: Any) -> bool:
         """Change the row if it is still ours; False: somebody else has it, or it was cancelled."""
-        mine = self.model._default_manager.filter(pk=self.pk, token=self.token, state=RUNNING)
+        mine = self.model._default_manager.filter(self.also, pk=self.pk, token=self.token, state=RUNNING)
         return mine.update(**values) == 1
 
     def extend(self) -> bool:
@@ -71,11 +73,12 @@ class Lease:
         return self.update(state="failed", lease_until=None, error=error, **failed)
 
 
-def claim(rows: "models.QuerySet[Any]") -> Lease | None:
+def claim(rows: "models.QuerySet[Any]", *, also: Q | None = None) -> Lease | None:
     """Take the first free row of a queryset, by the database's clock; rows locked by others are passed over.
 
     Args:
         rows: restricted and ordered by the caller.
+        also: what else must hold for the row to be ours later on.
 
     Returns:
         The lease, or None where no row is free.
@@ -88,7 +91,7 @@ def claim(rows: "models.QuerySet[Any]") -> Lease | None:
         row._meta.model._default_manager.filter(pk=row.pk).update(
             state=RUNNING, token=F("token") + 1, attempts=F("attempts") + 1, lease_until=_until()
         )
-    return Lease(row._meta.model, row.pk, row.token + 1, row.attempts + 1)
+    return Lease(row._meta.model, row.pk, row.token + 1, row.attempts + 1, also or Q())
 
 
 def fail_spent(rows: "models.QuerySet[Any]", **failed: Any) -> int:
@@ -142,8 +145,18 @@ class Heartbeat:
 
 
 def waiting_trainings() -> list[int]:
-    """List the trainings that no worker has, after giving up on those that stopped three times."""
-    return _waiting(TrainingRun)
+    """List the trainings that no worker has, after giving up on those that stopped three times, and open searches."""
+    return [*_waiting(TrainingRun), *open_searches().values_list("pk", flat=True)]
+
+
+def open_searches() -> "models.QuerySet[TrainingRun]":
+    """Searches under way in which another worker could help: a trial is free, or may still be begun."""
+    trials = Trial.objects.filter(run=OuterRef("pk"))
+    within = Q(minutes__isnull=True) | Q(seconds__lt=60 * F("minutes"))
+    begun = TrainingRun.objects.annotate(begun=models.Count("trials")).filter(
+        within, state=RunState.RUNNING, lease_until__gte=Now(), stop_asked_at__isnull=True, begun__gte=1
+    )
+    return begun.filter(Exists(trials.filter(unheld())) | Q(begun__lt=F("trial_limit"))).order_by("pk")
 
 
 def waiting_comparisons() -> list[int]:

@@ -14,10 +14,11 @@ FORGOTTEN_S = 15
 
 @shared_task
 def train(run_id: int) -> None:
-    """Work on a training run."""
+    """Work on a training run, or on one trial of it beside others; then ring again, so that no other run waits."""
     from detection import runs
 
-    runs.train(run_id)
+    if runs.train(run_id):
+        _ring(train, run_id)
 
 
 @shared_task

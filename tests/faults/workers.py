@@ -55,13 +55,13 @@ class Workers:
 class TrainingWorker:
     """A training worker that is started and killed by hand; its lease is short, so that the next one need not wait."""
 
-    def __init__(self, logs: Path) -> None:
-        self.log = logs / "training.log"
+    def __init__(self, logs: Path, name: str = "training") -> None:
+        self.name, self.log = name, logs / f"{name}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it; torch is loaded with the first run."""
-        command = [venv_program("celery"), "-A", "config", "worker", "-n", "training-test@%h", "-Q", "training"]
+        command = [venv_program("celery"), "-A", "config", "worker", "-n", f"{self.name}-test@%h", "-Q", "training"]
         command += ["-P", "solo", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
