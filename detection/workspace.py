@@ -42,8 +42,8 @@ def sweep() -> None:
 
 def sweep_imports() -> None:
     """Remove model files whose worker died between the verdict and their removal, or over them three times."""
-    waiting = {_key(path) for path in (media.root() / "uploads").glob("*.part")}
-    ended = ModelImport.objects.filter(_long_ended(), file_key__in=waiting - {None})
+    keys = [_key(path) for path in (media.root() / "uploads").glob("*.part")]
+    ended = ModelImport.objects.filter(_long_ended(), file_key__in=[key for key in keys if key is not None])
     for key in ended.values_list("file_key", flat=True):
         media.part_path(key).unlink(missing_ok=True)
 

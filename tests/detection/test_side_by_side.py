@@ -85,9 +85,14 @@ def test_a_helper_takes_the_next_trial_and_the_model_is_the_same(study, when, fo
 
 
 def test_the_run_says_which_trials_are_under_way(study, when, monkeypatch):
-    run, said = begin(study), []
-    real = search.Search.says
-    monkeypatch.setattr(search.Search, "says", lambda *args: said.append(real(*args)) or said[-1])
+    run, real = begin(study), search.Search.says
+    said: list[str] = []
+
+    def says(*args):
+        said.append(real(*args))
+        return said[-1]
+
+    monkeypatch.setattr(search.Search, "says", says)
     when({1: lambda: runs.train(run.pk) and None})
     finished(run)
     assert said[0] == "Trials 1 and 2 of 3"
@@ -208,7 +213,7 @@ def test_a_stop_ends_all_trials_and_keeps_the_best(study, when):
 
 def test_helpers_files_are_not_tidied_away(study, when):
     run = begin(study, trials=2)
-    left: list[bool] = []
+    left: list[str] = []
 
     def another_is_writing() -> None:
         folder = workspace.folder(run.pk)
@@ -222,7 +227,7 @@ def test_helpers_files_are_not_tidied_away(study, when):
 
     def tidy(self):
         real(self)
-        left.extend((path.name) for path in self.work.folder.iterdir() if path.name.startswith((".trial-2", "trial-9")))
+        left.extend(path.name for path in self.work.folder.iterdir() if path.name.startswith((".trial-2", "trial-9")))
 
     when({1: another_is_writing})
     with pytest.MonkeyPatch.context() as patch:
