@@ -201,7 +201,8 @@ def test_a_cancelled_search_keeps_nothing_of_its_helpers(study, when):
     assert not ModelVersion.objects.exists()
 
 
-def test_a_stop_ends_all_trials_and_keeps_the_best(study, when):
+def test_a_stop_ends_all_trials_and_keeps_the_best(study, when, monkeypatch):
+    monkeypatch.setattr("detection.runs.reins._ASK_EVERY_S", 0.0)
     run = begin(study, trials=4)
     when({2: lambda: runs.train(run.pk) and None, 3: lambda: services.training_stop(run=run)})
     finished(run)
