@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -49,10 +49,12 @@ class Lease:
     pk: int
     token: int
     attempts: int
+    also: Q = field(default_factory=Q)
+    """What else must hold, such as that the run of a trial is open."""
 
     def update(self, **values: Any) -> bool:
         """Change the row if it is still ours; False: somebody else has it, or it was cancelled."""
-        mine = self.model._default_manager.filter(pk=self.pk, token=self.token, state=RUNNING)
+        mine = self.model._default_manager.filter(self.also, pk=self.pk, token=self.token, state=RUNNING)
         return mine.update(**values) == 1
 
     def extend(self, **news: Any) -> bool:
@@ -76,11 +78,12 @@ class Lease:
         return self.update(state=FAILED, lease_until=None, error=error, **failed)
 
 
-def claim(rows: "models.QuerySet[Any]") -> Lease | None:
+def claim(rows: "models.QuerySet[Any]", *, also: Q | None = None) -> Lease | None:
     """Take the first free row of a queryset, by the database's clock; rows locked by others are passed over.
 
     Args:
         rows: restricted and ordered by the caller.
+        also: what else must hold for the row to be ours later on.
 
     Returns:
         The lease, or None where no row is free.
@@ -93,7 +96,7 @@ def claim(rows: "models.QuerySet[Any]") -> Lease | None:
         row._meta.model._default_manager.filter(pk=row.pk).update(
             state=RUNNING, token=F("token") + 1, attempts=F("attempts") + 1, lease_until=_until()
         )
-    return Lease(row._meta.model, row.pk, row.token + 1, row.attempts + 1)
+    return Lease(row._meta.model, row.pk, row.token + 1, row.attempts + 1, also or Q())
 
 
 def fail_spent(rows: "models.QuerySet[Any]", **failed: Any) -> int:

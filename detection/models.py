@@ -67,7 +67,8 @@ class Trial(models.Model):
 
     ``fold_results`` holds one entry for each training of the configuration that has ended (see
     ``runs.search.FoldResult``), so that a run which is taken up again repeats none of them. Fold 0 is the training on
-    the whole training side; folds from 1 are those of the cross-validation.
+    the whole training side; folds from 1 are those of the cross-validation. A trial that is under way and has no lease
+    waits for a worker.
     """
 
     run = models.ForeignKey(TrainingRun, on_delete=models.PROTECT, related_name="trials")
@@ -80,6 +81,11 @@ class Trial(models.Model):
     validation_loss = models.FloatField(null=True, blank=True, help_text="what trials are ranked by; of folds the mean")
     stopped_because = models.CharField(max_length=60, choices=WhyStopped.choices, blank=True)
     seconds = models.FloatField(default=0.0)
+    done = models.PositiveIntegerField(default=0, help_text="how far it is, in the unit of its run's progress")
+    token = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    is_owners = models.BooleanField(default=False, help_text="whoever has the run took it, and no helper")
 
     class Meta:
         ordering = ["run", "number"]

@@ -14,10 +14,11 @@ FORGOTTEN_S = 15
 
 @shared_task
 def train(run_id: int) -> None:
-    """Work on a training run."""
+    """Work on a training run, or on one trial of it beside others; then ring again, so that no other run waits."""
     from detection import runs
 
-    runs.train(run_id)
+    if runs.train(run_id):
+        _ring(train, run_id)
 
 
 @shared_task
@@ -55,6 +56,7 @@ def reconcile() -> None:
     from detection import leases, workspace
 
     workspace.sweep()
+    workspace.sweep_imports()
     for run_id in leases.waiting_trainings():
         _ring(train, run_id)
     for run_id in leases.waiting_detections():

@@ -1,20 +1,23 @@
 """Where trainings under way keep their state: one folder a run under the media root, removed when the run has ended.
 
-Nothing serves these folders and no row names them, so ``verify`` passes them over.
+Nothing serves these folders and no row names them, so ``verify`` passes them over. What workers left behind that died,
+here or among the files of models that wait for their inspection, is swept up in time.
 """
 
 import shutil
+import uuid
 from datetime import timedelta
 from pathlib import Path
 
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from detection.choices import FINAL_STATES
-from detection.models import TrainingRun
+from detection.models import ModelImport, TrainingRun
 from labeling import media
 
 GRACE_S = 60
-"""A worker that has just lost its run may still be writing into the folder."""
+"""A worker that has just lost its run may still be writing into the folder, or reading the file."""
 
 
 def folder(run_id: int) -> Path:
@@ -31,14 +34,29 @@ def remove(run_id: int) -> None:
 
 def sweep() -> None:
     """Remove what is left of runs that ended without their worker: cancelled while it was dead, or failed with it."""
-    if not _root().is_dir():
-        return
-    found = {int(path.name) for path in _root().iterdir() if path.name.isdecimal()}
-    ended = TrainingRun.objects.filter(
-        pk__in=found, state__in=FINAL_STATES, finished_at__lt=Now() - timedelta(seconds=GRACE_S)
-    )
-    for run_id in ended.values_list("pk", flat=True):
-        remove(run_id)
+    if _root().is_dir():
+        found = {int(path.name) for path in _root().iterdir() if path.name.isdecimal()}
+        for run_id in TrainingRun.objects.filter(_long_ended(), pk__in=found).values_list("pk", flat=True):
+            remove(run_id)
+
+
+def sweep_imports() -> None:
+    """Remove model files whose worker died between the verdict and their removal, or over them three times."""
+    keys = [_key(path) for path in (media.root() / "uploads").glob("*.part")]
+    ended = ModelImport.objects.filter(_long_ended(), file_key__in=[key for key in keys if key is not None])
+    for key in ended.values_list("file_key", flat=True):
+        media.part_path(key).unlink(missing_ok=True)
+
+
+def _long_ended() -> Q:
+    return Q(state__in=FINAL_STATES, finished_at__lt=Now() - timedelta(seconds=GRACE_S))
+
+
+def _key(path: Path) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(path.stem)
+    except ValueError:
+        return None
 
 
 def _root() -> Path:

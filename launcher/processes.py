@@ -9,6 +9,7 @@ from launcher.paths import ROOT, venv_program
 from launcher.process import GuardedProcess
 
 GRACE_S = 8.0
+CARDS = Path("/proc/driver/nvidia/gpus")
 
 
 def server_processes(*, port: int, env: Mapping[str, str], home: Path) -> list[GuardedProcess]:
@@ -18,7 +19,7 @@ def server_processes(*, port: int, env: Mapping[str, str], home: Path) -> list[G
         # The reconciler's bells are short: the worker that is mostly idle answers them.
         _process("slides", _worker("slides", queues="slides,bells", processes=1), env=env, home=home),
         _process("detection", _worker("detection", processes=detection_processes()), env=_threads(env), home=home),
-        _process("training", _worker("training", processes=1), env=env, home=home),
+        _process("training", _worker("training", processes=training_processes()), env=env, home=home),
         _process("beat", _beat(home), env=env, home=home),
     ]
 
@@ -29,6 +30,20 @@ def detection_processes() -> int:
     if chosen:
         return max(1, int(chosen))
     return 1 if has_nvidia() else max(1, min(4, cores() // 2))
+
+
+def training_processes() -> int:
+    """One per NVIDIA card, so that the trials of a search run side by side; one where there is none."""
+    chosen = os.environ.get("TILSCOPE_TRAINING_PROCESSES")
+    return max(1, int(chosen) if chosen else cards())
+
+
+def cards() -> int:
+    """NVIDIA cards that the processes will see."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([name for name in visible.split(",") if name.strip() not in ("", "-1")])
+    return len(list(CARDS.iterdir())) if CARDS.is_dir() else 0
 
 
 def cores() -> int:

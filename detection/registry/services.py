@@ -205,7 +205,6 @@ def model_import_start(
     if earlier is not None:
         return earlier, False
     _check_size(size_bytes)
-    _sweep(study)
     with media.temp_file() as path:
         _receive(path, stream, size_bytes)
         with transaction.atomic():
@@ -266,12 +265,6 @@ def _set_aside(path: Path, run: ModelImport) -> None:
     target = media.part_path(run.file_key)
     target.parent.mkdir(parents=True, exist_ok=True)
     path.rename(target)
-
-
-def _sweep(study: Study) -> None:
-    """Remove files that a worker could not remove, for it died over them three times."""
-    for run in ModelImport.objects.filter(study=study, error_code="worker_died"):
-        media.part_path(run.file_key).unlink(missing_ok=True)
 
 
 def checkpoint_path(model: ModelVersion) -> Path:

@@ -3,14 +3,22 @@
 import platform
 
 import torch
+from billiard import current_process
 from django.conf import settings
 from django.core.cache import cache
 from redis import RedisError
 
 
 def device() -> torch.device:
-    """CUDA where there is a card, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """CUDA where there is a card, else the CPU; each process of a worker has a card of its own as far as they go."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", _process_number() % torch.cuda.device_count())
+
+
+def _process_number() -> int:
+    """Which of its worker's processes this is, from 0."""
+    return int(getattr(current_process(), "index", 0))
 
 
 def device_name(place: torch.device) -> str:

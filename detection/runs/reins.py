@@ -20,22 +20,24 @@ class Reins:
 
     Args:
         run: its ``seconds`` are those of earlier attempts.
-        beat: of the run's lease.
+        beat: of the run's lease; None for a worker that helps whoever has the run, and takes the time from the row.
     """
 
-    def __init__(self, run: TrainingRun, beat: Heartbeat) -> None:
+    def __init__(self, run: TrainingRun, beat: Heartbeat | None = None) -> None:
         self.run, self.beat = run, beat
         self._began = time.monotonic()
         self._looked = -_ASK_EVERY_S
-        self._asked = False
+        self._asked, self._told_s = False, run.seconds
 
     def spent_s(self) -> float:
-        """Seconds of computing so far, over all attempts."""
+        """Seconds of computing so far, over all attempts; of workers side by side those of the run's own."""
+        if self.beat is None:
+            return self._told_s
         return self.run.seconds + time.monotonic() - self._began
 
     def why(self) -> str:
         """Give "lost", "asked" or "budget"; empty while the work may go on."""
-        if self.beat.lost.is_set():
+        if self.is_lost():
             return LOST
         if self.asked():
             return WhyStopped.ASKED
@@ -48,8 +50,13 @@ class Reins:
         now = time.monotonic()
         if not self._asked and now - self._looked >= _ASK_EVERY_S:
             self._looked = now
-            self._asked = TrainingRun.objects.filter(pk=self.run.pk, stop_asked_at__isnull=False).exists()
+            asked_at, self._told_s = TrainingRun.objects.values_list("stop_asked_at", "seconds").get(pk=self.run.pk)
+            self._asked = asked_at is not None
         return self._asked
+
+    def is_lost(self) -> bool:
+        """Tell whether the run was cancelled, or taken over by another worker."""
+        return self.beat is not None and self.beat.lost.is_set()
 
     def check_held(self) -> None:
         """Leave the work if the run is not ours any more.
@@ -57,5 +64,5 @@ class Reins:
         Raises:
             LostError: it is not.
         """
-        if self.beat.lost.is_set():
+        if self.is_lost():
             raise LostError

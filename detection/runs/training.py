@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import F, Max, Q
 from django.db.models.functions import Coalesce, Now
 
 from config.errors import DomainError
 from config.leases import LostError
 from detection import leases, workspace
-from detection.choices import FINAL_STATES, RunState, TrialState
+from detection.choices import FINAL_STATES, OPEN_STATES, RunState, TrialState
 from detection.models import ModelVersion, TrainingRun, Trial
 from detection.nn.checkpoint import load_checkpoint
 from detection.nn.data import PatchSet
@@ -21,7 +21,7 @@ from detection.runs.devices import device, device_name, tell_device, versions
 from detection.runs.judging import judge_model
 from detection.runs.patch_cache import load_sides
 from detection.runs.reins import Reins, StoppedEmptyError
-from detection.runs.search import Search, Work
+from detection.runs.search import Hold, Search, Work
 from detection.runs.trials import WHOLE
 from labeling import media
 from labeling.choices import Side
@@ -36,22 +36,25 @@ OUT_OF_TIME = "The time was over; the best so far was kept"
 STOPPED_EMPTY = "Stopped before anything was validated, so there is nothing to keep"
 
 
-def train(run_id: int) -> None:
-    """Train, if the run waits for a worker; whatever happens ends on its row.
+def train(run_id: int) -> bool:
+    """Train, if the run waits for a worker, or help whoever has it; whatever happens ends on its row.
 
     Args:
-        run_id: a training run; one that has ended, or that another worker has, is left alone.
+        run_id: a training run; one that has ended, or in which nobody can help, is left alone.
+
+    Returns:
+        Whether a trial was worked on for another worker: there may be more.
 
     Raises:
         Exception: what nobody foresaw, after it was noted on the row.
     """
     lease = leases.claim(TrainingRun.objects.filter(pk=run_id))
     if lease is None:
-        return
+        return _help(run_id)
     tell_device()
     try:
         with leases.Heartbeat(lease) as beat:
-            _train(lease, beat)
+            _train(Hold(lease, beat))
     except LostError:
         logger.info("training run %s was cancelled or taken over", run_id)
     except DomainError as error:
@@ -62,6 +65,24 @@ def train(run_id: int) -> None:
         raise
     finally:
         _tidy(run_id)
+    return False
+
+
+def _help(run_id: int) -> bool:
+    """Work on one trial of a search that another worker has; what goes wrong, that one meets too and says."""
+    if not leases.open_searches().filter(pk=run_id).exists():
+        return False
+    run = TrainingRun.objects.select_related("dataset", "study").get(pk=run_id)
+    work = Work(run, Reins(run), load_sides(run.dataset), device(), workspace.folder(run_id))
+    try:
+        return Search(work).work_on_next()
+    except DomainError as error:
+        logger.warning("a trial of training run %s was given back: %s", run_id, error.message)
+    except OSError:
+        # The folder of a run that has ended is removed under its helpers.
+        if TrainingRun.objects.filter(pk=run_id, state__in=OPEN_STATES).exists():
+            raise
+    return False
 
 
 def _tidy(run_id: int) -> None:
@@ -75,50 +96,50 @@ def _fail(lease: leases.Lease, code: str, words: str) -> None:
     lease.finish(state=RunState.FAILED, error_code=code, error=words, message="", finished_at=Now())
 
 
-def _train(lease: leases.Lease, beat: leases.Heartbeat) -> None:
-    place = device()
+def _train(hold: Hold) -> None:
+    lease, place = hold.lease, device()
     lease.update(
         started_at=Coalesce("started_at", Now()), device=device_name(place), versions=versions(), message=LOADING
     )
     run = TrainingRun.objects.select_related("dataset", "study").get(pk=lease.pk)
-    reins = Reins(run, beat)
+    reins = Reins(run, hold.beat)
     try:
-        sides = _loaded(run, reins)
+        sides = _loaded(run, reins, hold.beat)
     except StoppedEmptyError:
         _end_stopped(lease)
         return
-    work = Work(run, lease, reins, sides, place, workspace.folder(run.pk))
+    work = Work(run, reins, sides, place, workspace.folder(run.pk), hold)
     search = Search(work)
     search.go()
     best = search.best()
     if best is None:
-        _end_empty(work)
+        _end_empty(lease, work)
         return
-    if run.folds and not work.reins.asked():
-        search.fit(best, WHOLE)
+    if run.folds and not reins.asked():
+        search.fit(best, WHOLE, hold)
     lease.update(message="Judging the test patches")
-    _finish(work, _judged(work, best, search.kept_network(best)))
+    _finish(lease, work, _judged(work, best, search.kept_network(best)))
 
 
-def _loaded(run: TrainingRun, reins: Reins) -> dict[str, PatchSet]:
+def _loaded(run: TrainingRun, reins: Reins, beat: leases.Heartbeat) -> dict[str, PatchSet]:
     """Check the frozen patches and decode them, saying how far that is.
 
     In words alone: ``done`` counts the steps of earlier attempts, which must not be forgotten.
 
     Raises:
         LostError: the run is not ours any more.
-        StoppedEmptyError: somebody asked to stop, and no earlier attempt left anything to keep.
+        StoppedEmptyError: somebody asked to stop, and neither earlier attempts nor helpers have anything to keep.
     """
-    is_empty = not run.trials.filter(validation_loss__isnull=False).exists()
+    worth = run.trials.filter(Q(validation_loss__isnull=False) | Q(state=TrialState.RUNNING, lease_until__gte=Now()))
 
     def tell(message: str, done: int, total: int) -> None:
-        reins.beat.say(message=f"{message}: {done:,} of {total:,}" if total else message)
-        if is_empty and reins.asked():
+        beat.say(message=f"{message}: {done:,} of {total:,}" if total else message)
+        if reins.asked() and not worth.exists():
             raise StoppedEmptyError
 
     dataset_check(run.dataset, tell=tell)
     sides = load_sides(run.dataset, tell=tell)
-    reins.beat.hush()
+    beat.hush()
     return sides
 
 
@@ -126,14 +147,14 @@ def _end_stopped(lease: leases.Lease) -> None:
     lease.finish(state=RunState.CANCELLED, message=STOPPED_EMPTY, cancelled_at=Now(), finished_at=Now())
 
 
-def _end_empty(work: Work) -> None:
+def _end_empty(lease: leases.Lease, work: Work) -> None:
     """End a run in which nothing was validated.
 
     Raises:
         TrainingError: nobody asked for that.
     """
     if work.reins.asked():
-        _end_stopped(work.lease)
+        _end_stopped(lease)
     elif work.reins.why():
         raise TrainingError("The time was over before anything was validated. Give it more minutes.", code="no_time")
     else:
@@ -157,12 +178,12 @@ def _judged(work: Work, trial: Trial, network: Path) -> _Result:
     return _Result(trial, metrics, media.store_copy(network), network.stat().st_size)
 
 
-def _finish(work: Work, result: _Result) -> None:
+def _finish(lease: leases.Lease, work: Work, result: _Result) -> None:
     """End the run and register the model in one transaction, unless the run is not ours any more."""
     run = work.run
     with transaction.atomic():
         Study.objects.select_for_update().get(pk=run.study_id)
-        ended = work.lease.finish(
+        ended = lease.finish(
             state=RunState.DONE,
             done=F("total"),
             message=_last_words(work),

@@ -26,6 +26,7 @@ if (typeof window !== "undefined") {
     onchange: null,
   }));
   Element.prototype.scrollIntoView = () => undefined;
+  vi.stubGlobal("scrollTo", () => undefined);
   Object.defineProperty(document, "fonts", { value: new EventTarget(), configurable: true });
   vi.stubGlobal(
     "ResizeObserver",

@@ -1,9 +1,9 @@
 import { screen, within } from "@testing-library/react";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 
-import type { PatchSummary, Role, TrainingRunDetail } from "@/api/types";
+import type { DatasetDetail, PatchSummary, Role, TrainingRunDetail } from "@/api/types";
 
-import { me, model, runMetrics, study, summary, trainingRun, trial } from "./factories";
+import { dataset, me, model, runMetrics, study, summary, trainingRun, trial } from "./factories";
 import { openAt } from "./render";
 import { pageOf, Reply, serve } from "./server";
 
@@ -20,6 +20,7 @@ interface Scene {
   roles?: Role[];
   runs?: TrainingRunDetail[];
   labels?: PatchSummary;
+  versions?: DatasetDetail[];
   address?: string;
 }
 
@@ -27,6 +28,7 @@ function open({
   roles = ["admin"],
   runs = [],
   labels = summary(120, 110),
+  versions = [dataset({ id: 7, name: "Summer" }), dataset({ id: 2, name: "Data set 2" })],
   address = "/studies/1/training",
 }: Scene) {
   const server = serve({
@@ -34,6 +36,7 @@ function open({
     "GET studies/1": study({ roles }),
     "GET studies/1/patch-summary": labels,
     "GET studies/1/training-runs": pageOf(runs),
+    "GET studies/1/datasets": pageOf(versions),
     "GET studies/1/models": pageOf([model()]),
     "POST studies/1/training-runs": new Reply(
       201,
@@ -80,6 +83,7 @@ describe("starting a training", () => {
       "GET studies/1": study({ roles: ["admin"] }),
       "GET studies/1/patch-summary": summary(20, 20),
       "GET studies/1/training-runs": pageOf([]),
+      "GET studies/1/datasets": pageOf([]),
       "POST studies/1/training-runs": ({ body }: { body: { client_key: string } }) => {
         keys.push(body.client_key);
         return new Reply(502);
@@ -126,6 +130,29 @@ describe("starting a training", () => {
       space: { learning_rate: [0.000316, 0.01] },
     });
   });
+
+  it("learns from the version that the address names", async () => {
+    const { server, user } = open({ address: "/studies/1/training?dataset=7" });
+    expect(await screen.findByRole("combobox", { name: "Data set" })).toHaveValue("Summer");
+    expect(screen.queryByRole("checkbox", { name: "Everything labelled" })).toBeNull();
+    await user.click(screen.getByRole("button", { name: "Start training" }));
+    await expect
+      .poll(() => server.to("POST", "studies/1/training-runs")[0]?.body)
+      .toMatchObject({ dataset: 7 });
+  });
+
+  it.each(["99", "x", ""])(
+    "learns from the labels as they are where dataset=%s names none",
+    async (named) => {
+      const { server, user } = open({ address: `/studies/1/training?dataset=${named}` });
+      expect(await screen.findByRole("combobox", { name: "Data set" })).toHaveValue(
+        "The labels as they are now",
+      );
+      await user.click(screen.getByRole("button", { name: "Start training" }));
+      await expect.poll(() => server.to("POST", "studies/1/training-runs").length).toBe(1);
+      expect(server.to("POST", "studies/1/training-runs")[0]?.body).not.toHaveProperty("dataset");
+    },
+  );
 
   it("is for admins only; others are told so", async () => {
     open({ roles: ["pathologist", "lab"], runs: [trainingRun()] });

@@ -137,7 +137,10 @@ def test_the_papers_patches_come_in_by_command(loop: Loop, real_data: Path) -> N
     loop.product.manage(*command)
     loop.product.manage(*command)
     with loop.product.database() as cursor:
-        cursor.execute("SELECT count(*), count(DISTINCT sha256) FROM labeling_patch WHERE slide_id IS NULL")
+        cursor.execute(
+            "SELECT count(*), count(DISTINCT sha256) FROM labeling_patch WHERE slide_id IS NULL AND study_id = %s",
+            [ids(loop.product)["study"]],
+        )
         stored, different = cursor.fetchone()
     assert stored == different
     assert IMPORTED - 60 <= stored <= IMPORTED
@@ -168,7 +171,7 @@ def test_an_admin_trains_watches_and_promotes(loop: Loop) -> None:
     page.get_by_role("dialog").get_by_role("button", name="Make current").click()
     expect(page.get_by_text("Current", exact=True).first).to_be_visible()
     with loop.product.database() as cursor:
-        cursor.execute("SELECT status, metrics FROM detection_modelversion")
+        cursor.execute("SELECT status, metrics FROM detection_modelversion WHERE study_id = %s", [at["study"]])
         ((status, metrics),) = cursor.fetchall()
     assert status == "current"
     assert metrics["test"]["accuracy"] > 0.85
@@ -196,10 +199,12 @@ def test_a_stranger_sees_nothing(loop: Loop) -> None:
     at = ids(loop.product)
     loop.product.manage("shell", "-c", STRANGER)
     with loop.product.database() as cursor:
-        cursor.execute("SELECT id FROM labeling_patch LIMIT 1")
+        cursor.execute("SELECT id FROM labeling_patch WHERE study_id = %s LIMIT 1", [at["study"]])
         patch = cursor.fetchone()[0]
         cursor.execute(
-            "SELECT (SELECT id FROM detection_detectionrun LIMIT 1), (SELECT id FROM detection_trainingrun LIMIT 1)"
+            "SELECT d.id, t.id FROM detection_detectionrun d JOIN detection_trainingrun t USING (study_id) "
+            "WHERE study_id = %s LIMIT 1",
+            [at["study"]],
         )
         detection, training = cursor.fetchone()
     addresses = [

@@ -1,4 +1,4 @@
-"""A search whose worker is killed again and again ends once, with the weights of an undisturbed one."""
+"""Searches whose workers are killed again and again end once, with the weights of an undisturbed one."""
 
 import random
 import time
@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 import redis
 from django.conf import settings
+from django.db.models.functions import Now
 
 from detection import runs, tasks, workspace
 from detection.choices import FINAL_STATES, RunState, TrialState
@@ -20,7 +21,7 @@ from tests.faults.workers import TrainingWorker
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 KILLS = 5
-WAIT_S = 60
+WAIT_S = 180
 RECIPE = {"epochs": 0, "max_steps": 170, "validate_every_steps": 10, "patience_steps": 100_000}
 SPACE = {"max_steps": [150, 170], "learning_rate": [1e-3, 1e-2], "patience_steps": [100_000, 100_000]}
 
@@ -33,11 +34,11 @@ def worker(tmp_path):
     found.kill()
 
 
-def wait_until(reached: Callable[[], bool], worker: TrainingWorker) -> None:
+def wait_until(reached: Callable[[], bool], *workers: TrainingWorker) -> None:
     """Wait; the reconciler is rung by hand, where beat rings it every five seconds."""
     began = time.monotonic()
     while not reached():
-        assert time.monotonic() - began < WAIT_S, worker.log_tail()
+        assert time.monotonic() - began < WAIT_S, "\n".join(worker.log_tail() for worker in workers)
         tasks.reconcile()
         time.sleep(0.25)
 
@@ -72,6 +73,12 @@ def test_a_killed_search_ends_by_itself_with_the_same_weights(worker):
 
     assert (fresh(calm).state, run.state, run.error) == (RunState.DONE, RunState.DONE, "")
     assert run.token >= KILLS + 1
+    assert_same(run, calm)
+    assert not (workspace.folder(0).parent / str(run.pk)).exists()
+
+
+def assert_same(run: TrainingRun, calm: TrainingRun) -> None:
+    """One model each, of the same trial and with the same weights; no training twice."""
     made, undisturbed = (ModelVersion.objects.get(trial__run=one) for one in (run, calm))
     weights = [weights_hash(load_checkpoint(media.path_of(model.sha256))[0]) for model in (made, undisturbed)]
     assert weights[0] == weights[1]
@@ -80,4 +87,34 @@ def test_a_killed_search_ends_by_itself_with_the_same_weights(worker):
         assert (trial.state, trial.parameters) == (TrialState.DONE, twin.parameters)
         assert [one["fold"] for one in trial.fold_results] == [one["fold"] for one in twin.fold_results]
         assert trial.validation_loss == twin.validation_loss
-    assert not (workspace.folder(0).parent / str(run.pk)).exists()
+
+
+def held(run: TrainingRun) -> set[int]:
+    """Trials that a living worker has."""
+    rows = run.trials.filter(state=TrialState.RUNNING, lease_until__gte=Now())
+    return set(rows.values_list("number", flat=True))
+
+
+def test_two_workers_share_a_search_and_each_may_be_killed(tmp_path):
+    study = StudyFactory.create()
+    add_toy_labels(study)
+    calm = start_training(study, trials=6, recipe=RECIPE, space=SPACE)
+    runs.train(calm.pk)
+
+    redis.Redis.from_url(settings.REDIS_URL).flushall()
+    run = start_training(study, trials=6, recipe=RECIPE, space=SPACE, dataset=calm.dataset_id)
+    workers = [TrainingWorker(tmp_path, name) for name in ("first", "second")]
+    try:
+        for worker in workers:
+            worker.start()
+        for victim in workers:
+            wait_until(lambda: len(held(run)) == 2, *workers)
+            time.sleep(round(random.uniform(0.0, 0.5), 2))
+            victim.kill()
+            victim.start()
+        wait_until(lambda: fresh(run).state in FINAL_STATES, *workers)
+    finally:
+        for worker in workers:
+            worker.kill()
+    assert (run.state, run.error) == (RunState.DONE, "")
+    assert_same(run, calm)

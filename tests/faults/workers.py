@@ -58,14 +58,14 @@ class KilledWorker:
 
     queue = ""
 
-    def __init__(self, logs: Path) -> None:
-        self.log = logs / f"{self.queue}.log"
+    def __init__(self, logs: Path, name: str = "") -> None:
+        self.name = name or self.queue
+        self.log = logs / f"{self.name}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it; torch is loaded with the first run that needs it."""
-        name = f"{self.queue}-test@%h"
-        command = [venv_program("celery"), "-A", "config", "worker", "-n", name, "-Q", self.queue]
+        command = [venv_program("celery"), "-A", "config", "worker", "-n", f"{self.name}-test@%h", "-Q", self.queue]
         command += ["-P", "solo", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(

@@ -90,6 +90,12 @@ def test_the_gpu_profile_asks_for_a_card():
         assert device["capabilities"] == ["gpu"]
 
 
+def test_there_is_one_training_process_per_card_that_was_asked_for():
+    [device] = SERVICES["worker-training-gpu"]["deploy"]["resources"]["reservations"]["devices"]
+    asked = words("worker-training-gpu")
+    assert device["count"] == asked[asked.index("--concurrency") + 1] == "${TILSCOPE_GPUS:-1}"
+
+
 def test_nothing_starts_before_the_tables_are_there():
     for name in OURS:
         if name != "migrate":

@@ -222,6 +222,24 @@ def test_the_processes_cover_every_queue_and_share_the_cores(tmp_path, monkeypat
     assert processes.detection_processes() == 7
 
 
+@pytest.mark.parametrize(
+    ("visible", "found", "trainings"),
+    [(None, 0, 1), (None, 2, 2), ("0", 2, 1), ("0,1,3", 4, 3), ("", 2, 1), ("-1", 2, 1)],
+)
+def test_there_is_one_training_process_per_card(tmp_path, monkeypatch, visible, found, trainings):
+    monkeypatch.setattr(processes, "CARDS", tmp_path / "gpus")
+    for card in range(found):
+        (tmp_path / "gpus" / f"0000:{card:02d}:00.0").mkdir(parents=True)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    named = {one.name: one.command for one in processes.server_processes(port=8000, env={}, home=tmp_path)}
+    training = list(named["training"])
+    assert training[training.index("--concurrency") + 1] == str(trainings)
+    monkeypatch.setenv("TILSCOPE_TRAINING_PROCESSES", "5")
+    assert processes.training_processes() == 5
+
+
 def test_the_environment_keeps_secrets_over_what_the_shell_says(tmp_path, monkeypatch):
     monkeypatch.setenv("TILSCOPE_SECRET_KEY", "from the shell")
     monkeypatch.setenv("TILSCOPE_LEASE_S", "5")

@@ -2,7 +2,7 @@
 
 import { ActionIcon, Anchor, Menu, Text, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { IconChevronRight, IconLogout, IconMoon, IconSun, IconUserCircle } from "@tabler/icons-react";
-import { Link, Outlet, useNavigate } from "react-router";
+import { Link, Outlet, ScrollRestoration, useNavigate } from "react-router";
 
 import { useMe, useSignOut } from "@/api/auth";
 import { useSystem } from "@/api/system";
@@ -109,6 +109,8 @@ export function Shell() {
         <SchemeSwitch />
         <PersonMenu />
       </header>
+      {/* A new page begins at its top, even when it was opened from the end of a long form. */}
+      <ScrollRestoration />
       <main id="content" className={classes.main} tabIndex={-1}>
         <Outlet />
       </main>

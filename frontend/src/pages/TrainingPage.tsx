@@ -2,12 +2,13 @@
 
 import { Button, Text } from "@mantine/core";
 import { IconFlask2, IconLock } from "@tabler/icons-react";
-import { Link, useParams } from "react-router";
+import { Link, useParams, useSearchParams } from "react-router";
 
+import { useDatasets } from "@/api/datasets";
 import { usePatchSummary } from "@/api/patches";
 import { useStudy } from "@/api/studies";
 import { useTrainingRuns } from "@/api/training";
-import type { PatchSummary, Study, TrainingRun } from "@/api/types";
+import type { DatasetVersion, PatchSummary, Study, TrainingRun } from "@/api/types";
 import { paths } from "@/app/paths";
 import { useRights, useStudyId } from "@/app/useStudyPage";
 import { EmptyState } from "@/features/common/EmptyState";
@@ -16,7 +17,6 @@ import { Loading } from "@/features/common/Loading";
 import { PageHeader } from "@/features/common/PageHeader";
 import { Panel } from "@/features/common/Panel";
 import { ClassCounts } from "@/features/training/ClassCounts";
-import { datasetsOf } from "@/features/training/dataset";
 import { History } from "@/features/training/History";
 import { NewTraining } from "@/features/training/NewTraining";
 import { RunView } from "@/features/training/RunView";
@@ -30,14 +30,17 @@ interface Props {
   study: Study;
   summary: PatchSummary;
   runs: readonly TrainingRun[];
+  datasets: readonly DatasetVersion[];
   isAdmin: boolean;
 }
 
-function Side({ study, summary, runs, isAdmin }: Props) {
+function Side({ study, summary, datasets, isAdmin }: Props) {
+  const asked = Number(useSearchParams()[0].get("dataset"));
+  const wanted = datasets.find(({ id }) => id === asked)?.id ?? null;
   if (isAdmin) {
     return (
       <Panel title={text.newTitle}>
-        <NewTraining study={study} summary={summary} datasets={datasetsOf(runs)} />
+        <NewTraining study={study} summary={summary} datasets={datasets} wanted={wanted} />
       </Panel>
     );
   }
@@ -104,13 +107,20 @@ export function TrainingPage() {
   const { isAdmin } = useRights(id);
   const summary = usePatchSummary(id);
   const runs = useTrainingRuns(id);
-  const failed = [summary, runs].find((query) => query.isError);
+  const datasets = useDatasets(id);
+  const failed = [summary, runs, datasets].find((query) => query.isError);
   if (failed) return <LoadError error={failed.error} onRetry={() => void failed.refetch()} />;
-  if (!study || !summary.data || !runs.data) return <Loading />;
+  if (!study || !summary.data || !runs.data || !datasets.data) return <Loading />;
   return (
     <>
       <PageHeader title={text.title} lead={text.lead} />
-      <Trainings study={study} summary={summary.data} runs={runs.data.results} isAdmin={isAdmin} />
+      <Trainings
+        study={study}
+        summary={summary.data}
+        runs={runs.data.results}
+        datasets={datasets.data.results}
+        isAdmin={isAdmin}
+      />
     </>
   );
 }

@@ -12,7 +12,7 @@ from django.db import IntegrityError
 from django.db.models.functions import Now
 
 from config.errors import ConflictError, DomainError
-from detection import leases, runs, tasks
+from detection import leases, runs, tasks, workspace
 from detection.choices import ModelStatus, RunState
 from detection.models import ModelImport, ModelVersion
 from detection.nn.checkpoint import load_checkpoint, save_checkpoint
@@ -185,14 +185,45 @@ def test_a_worker_that_lost_its_lease_registers_nothing(study, good, monkeypatch
     assert media.part_path(run.file_key).is_file()
 
 
-def test_what_a_dead_worker_left_is_swept_up(study, good, own_media):
+def long_ago() -> None:
+    """Let the grace time pass."""
+    ModelImport.objects.update(finished_at=Now() - timedelta(seconds=workspace.GRACE_S + 1))
+
+
+def test_what_a_worker_left_that_died_three_times_is_swept_up(study, good, own_media):
     run = bring(study, good)
     ModelImport.objects.update(state=RunState.RUNNING, attempts=3)
     assert leases.waiting_imports() == []
     run.refresh_from_db()
     assert (run.state, run.error_code) == (RunState.FAILED, "worker_died")
-    other = bring(study, good)
-    assert leftovers(own_media) == [media.part_path(other.file_key).name]
+    tasks.reconcile()
+    assert leftovers(own_media) == [media.part_path(run.file_key).name]
+    long_ago()
+    tasks.reconcile()
+    assert leftovers(own_media) == []
+
+
+@pytest.mark.parametrize("is_good", [True, False])
+def test_a_file_whose_worker_died_after_the_verdict_is_swept_up(study, good, own_media, is_good):
+    run = inspected(bring(study, good if is_good else b"no model"))
+    assert run.state == (RunState.DONE if is_good else RunState.FAILED)
+    media.part_path(run.file_key).write_bytes(good)
+    tasks.reconcile()
+    assert leftovers(own_media) == [media.part_path(run.file_key).name]
+    long_ago()
+    tasks.reconcile()
+    assert leftovers(own_media) == []
+    assert not is_good or media.path_of(model_of(run).sha256).is_file()
+
+
+def test_files_that_wait_or_are_of_others_stay(study, good, own_media):
+    run = bring(study, good)
+    ModelImport.objects.update(finished_at=Now() - timedelta(days=1))
+    (own_media / "uploads" / "no-key.part").touch()
+    (own_media / "uploads" / f"{uuid.uuid4().hex}.part").touch()
+    tasks.reconcile()
+    assert len(leftovers(own_media)) == 3
+    assert media.part_path(run.file_key).is_file()
 
 
 def test_the_reconciler_rings_for_it(study, good, monkeypatch):

@@ -42,6 +42,10 @@ const FONT = '11px system-ui, "Segoe UI", Roboto, sans-serif';
 
 const lastOf = (values: Line["values"]): number | null => values.findLast((value) => value !== null) ?? null;
 
+/** A single value makes no line, so it is shown as a dot until the next one comes. */
+const isAlone = ({ data }: uPlot, series: number): boolean =>
+  (data[series] ?? []).filter((value) => typeof value === "number").length === 1;
+
 function resolved(element: HTMLElement, variable: string): string {
   return getComputedStyle(element).getPropertyValue(variable).trim();
 }
@@ -78,7 +82,7 @@ function optionsFor(element: HTMLElement, latest: () => Props): uPlot.Options {
       {},
       ...lines.map(({ name, colour, dash, isThin, isDot }): uPlot.Series => {
         const stroke = resolved(element, colour);
-        const points = isDot ? { show: true, size: 11, fill: stroke } : { show: false };
+        const points = { show: isDot ? true : isAlone, size: isDot ? 11 : 7, fill: stroke };
         return { label: name, stroke, width: isThin ? 1 : 2, dash, spanGaps: true, points };
       }),
     ],

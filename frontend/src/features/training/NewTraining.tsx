@@ -1,13 +1,13 @@
 /** Start a training: what to learn from, by which recipe. */
 
-import { Alert, Button, Radio, Stack, Text } from "@mantine/core";
+import { Alert, Button, Radio, Select, Stack, Text } from "@mantine/core";
 import { IconInfoCircle } from "@tabler/icons-react";
 import { useRef, useState } from "react";
 import { useNavigate } from "react-router";
 
 import { newClientKey } from "@/api/polling";
 import { useStartTraining } from "@/api/training";
-import type { Dataset, NewTraining as Wish, PatchSummary, Preset, Study } from "@/api/types";
+import type { DatasetVersion, Id, NewTraining as Wish, PatchSummary, Preset, Study } from "@/api/types";
 import { notifyDone } from "@/app/notify";
 import { paths } from "@/app/paths";
 import { MaterialChoice, type Material } from "@/features/patches/MaterialChoice";
@@ -25,6 +25,8 @@ const text = words.training;
 
 interface Choice extends SearchWish, Material {
   preset: Preset;
+  /** A frozen version; null for the labels as they are now. */
+  dataset: Id | null;
 }
 
 const START: Choice = {
@@ -65,6 +67,22 @@ interface PartProps {
   onChange: (change: Partial<Choice>) => void;
 }
 
+function DatasetChoice({ choice, onChange, datasets }: PartProps & { datasets: readonly DatasetVersion[] }) {
+  if (datasets.length === 0) return null;
+  return (
+    <Select
+      label={text.dataset}
+      data={[
+        { value: "", label: text.latestLabels },
+        ...datasets.map(({ id, name }) => ({ value: String(id), label: name })),
+      ]}
+      value={String(choice.dataset ?? "")}
+      onChange={(dataset) => onChange({ dataset: dataset ? Number(dataset) : null })}
+      allowDeselect={false}
+    />
+  );
+}
+
 function RecipeChoice({ choice, onChange }: PartProps) {
   return (
     <Radio.Group
@@ -103,11 +121,13 @@ interface Props {
   study: Study;
   summary: PatchSummary;
   /** Frozen versions to choose from, newest first. */
-  datasets: readonly Dataset[];
+  datasets: readonly DatasetVersion[];
+  /** The version that the address names. */
+  wanted: Id | null;
 }
 
-export function NewTraining({ study, summary, datasets }: Props) {
-  const [choice, setChoice] = useState(START);
+export function NewTraining({ study, summary, datasets, wanted }: Props) {
+  const [choice, setChoice] = useState<Choice>({ ...START, dataset: wanted });
   const key = useRef(newClientKey());
   const start = useStartTraining(study.id);
   const navigate = useNavigate();
@@ -133,9 +153,10 @@ export function NewTraining({ study, summary, datasets }: Props) {
     <Stack gap="lg">
       <ClassCounts kinds={study.classes} summary={summary} />
       <BalanceNote balance={balance} />
+      <DatasetChoice choice={choice} onChange={change} datasets={datasets} />
       {choice.dataset === null && <MaterialChoice choice={choice} onChange={change} summary={summary} />}
       <RecipeChoice choice={choice} onChange={change} />
-      <SearchChoice wish={choice} onChange={change} datasets={datasets} />
+      <SearchChoice wish={choice} onChange={change} />
       <Button
         onClick={submit}
         loading={start.isPending}

@@ -1,10 +1,9 @@
-/** The part of the form that most people leave alone: which frozen labels, how many trials, folds, minutes, ranges. */
+/** The part of the form that most people leave alone: how many trials, folds, minutes, ranges. */
 
-import { Collapse, NumberInput, Select, SimpleGrid, Stack, Text, UnstyledButton } from "@mantine/core";
+import { Collapse, NumberInput, SimpleGrid, Stack, Text, UnstyledButton } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconChevronDown } from "@tabler/icons-react";
 
-import type { Dataset, Id } from "@/api/types";
 import { words } from "@/words";
 
 import classes from "./NewTraining.module.css";
@@ -13,7 +12,6 @@ import { PARAMETERS, type ParameterName, type Ranges } from "./space";
 const text = words.training;
 
 export interface SearchWish {
-  dataset: Id | null;
   trials: number;
   folds: number;
   minutes: number | null;
@@ -86,7 +84,7 @@ function Counts({ wish, onChange }: Props) {
   );
 }
 
-export function SearchChoice({ wish, onChange, datasets }: Props & { datasets: readonly Dataset[] }) {
+export function SearchChoice({ wish, onChange }: Props) {
   const [isOpen, { toggle }] = useDisclosure();
   return (
     <div>
@@ -96,17 +94,6 @@ export function SearchChoice({ wish, onChange, datasets }: Props & { datasets: r
       </UnstyledButton>
       <Collapse expanded={isOpen}>
         <Stack gap="sm" pt="xs">
-          <Select
-            label={text.dataset}
-            placeholder={text.latestLabels}
-            data={datasets.map(({ id, number }) => ({
-              value: String(id),
-              label: text.datasetVersion(number),
-            }))}
-            value={wish.dataset === null ? null : String(wish.dataset)}
-            onChange={(dataset) => onChange({ dataset: dataset === null ? null : Number(dataset) })}
-            clearable
-          />
           <Counts wish={wish} onChange={onChange} />
           <Collapse expanded={wish.trials > 1}>
             <Stack gap={6} role="group" aria-label={text.ranges}>
