@@ -6,8 +6,9 @@ from typing import Any
 from rest_framework import serializers
 
 from detection.choices import ModelStatus, RunState
+from detection.nn.regions import MAX_CORNERS
 
-MAX_REGIONS, MAX_CORNERS = 200, 5000
+MAX_REGIONS = 200
 
 
 class FiniteField(serializers.FloatField):

@@ -23,6 +23,7 @@ from detection.models import (
 )
 from detection.nn.blocks import DetectionParams, plan_blocks
 from detection.nn.config import PRESETS, TrainingConfig
+from detection.nn.regions import check_drawn, pixel_centred
 from detection.nn.search import SearchSpace
 from labeling import services as labeling
 from labeling.choices import SlideState
@@ -71,7 +72,7 @@ class DetectionWish:
 
     Args:
         model_id: a model version of the study; None for the current one.
-        regions: polygons in level-0 pixels; None for the whole slide.
+        regions: polygons in level-0 pixels, of which the union is searched; None for the whole slide.
         params: changes to ``DetectionParams``.
     """
 
@@ -237,6 +238,8 @@ def detection_start(
         NotFoundError: ``model_not_found``: not a model of this study.
         DomainError: ``slide_needs_scale``, ``region_invalid`` or ``params_invalid``.
     """
+    if wish.regions is not None:
+        check_drawn(wish.regions, least_side_px=slide.study.patch_px)
     with transaction.atomic():
         Study.objects.select_for_update().get(pk=slide.study_id)
         asked = asdict(wish) | {"slide": slide.pk}
@@ -285,7 +288,7 @@ def _model_for(study_id: int, model_id: int | None) -> ModelVersion:
 def _plan(run: DetectionRun, slide: Slide, params: DetectionParams) -> None:
     width, height = slide.width or 0, slide.height or 0
     frame = (int(width / run.scale), int(height / run.scale))
-    blocks = plan_blocks(frame, run.regions, block_px=params.block_px, scale=run.scale)
+    blocks = plan_blocks(frame, pixel_centred(run.regions), block_px=params.block_px, scale=run.scale)
     DetectionBlock.objects.bulk_create(
         [DetectionBlock(run=run, n=b.n, x=b.x, y=b.y, w=b.w, h=b.h) for b in blocks], batch_size=_BLOCKS_AT_ONCE
     )

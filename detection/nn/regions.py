@@ -15,6 +15,8 @@ from detection.nn.errors import DetectionError
 MAX_CORNERS = 1000
 _HALF_PX = 0.5
 _FARTHEST_PX = 1e7
+_HAIR_X_PX, _HAIR_Y_PX = 1e-7, 1e-8
+"""Less than what tells two finds apart, more than the rounding of a corner."""
 
 
 def check_drawn(regions: Sequence[Region], *, least_side_px: float) -> None:
@@ -73,10 +75,14 @@ def _sides(starts: NDArray[np.float64], ends: NDArray[np.float64], points: NDArr
 
 
 def pixel_centred(regions: Sequence[Region] | None) -> list[list[list[float]]] | None:
-    """Move corners to where the detector counts from, the centres of pixels, so that areas come out exact."""
+    """Move corners to where the detector counts from, the centres of pixels, so that areas come out exact.
+
+    They move a hair further left and up, so that a pixel whose centre lies on an edge belongs to one of two neighbours
+    only: to the one that ``inside`` gives it to.
+    """
     if regions is None:
         return None
-    return [[[float(x) - _HALF_PX, float(y) - _HALF_PX] for x, y in region] for region in regions]
+    return [[[float(x) - _HALF_PX - _HAIR_X_PX, float(y) - _HALF_PX - _HAIR_Y_PX] for x, y in r] for r in regions]
 
 
 def inside(points: NDArray[np.floating], regions: Sequence[Region] | None) -> NDArray[np.bool_]:
@@ -110,7 +116,7 @@ def _inside_one(ranked: NDArray[np.float64], corners: NDArray[np.float64]) -> ND
         first, last = np.searchsorted(ranked[:, 1], [y0, y1])
         if first < last:
             x, y = ranked[first:last].T
-            odd[first:last] ^= x < x0 + (x1 - x0) * ((y - y0) / (y1 - y0))
+            odd[first:last] ^= (x - x0) * (y1 - y0) < (x1 - x0) * (y - y0)
     return odd
 
 

@@ -26,6 +26,13 @@ class Command(BaseCommand):
         parser.add_argument("--study", help="name or id; may be left out where there is only one")
         parser.add_argument("--model", default="current", help="current, or a model's number")
         parser.add_argument("--regions", metavar="GEOJSON", help="count inside these polygons only, level-0 pixels")
+        parser.add_argument(
+            "--region",
+            action="append",
+            default=[],
+            metavar="'X,Y X,Y …'",
+            help="count inside: the corners of a polygon, or two opposite ones of a rectangle; may be repeated",
+        )
         parser.add_argument("--no-gate", action="store_true", help="judge every window, stained or not")
         parser.add_argument("--user", help="account on whose behalf; by default the study's creator")
         parser.add_argument("--here", action="store_true", help="detect in this process; no worker is needed")
@@ -38,9 +45,10 @@ class Command(BaseCommand):
         user = find_user(options["user"], study)
         model = cli.model_named(study, options["model"])
         slides = [find_slide(name, study.name) for name in options["slides"]]
-        regions = read_regions(Path(options["regions"])) if options["regions"] else None
+        regions = [corners_of(text) for text in options["region"]]
+        regions += read_regions(Path(options["regions"])) if options["regions"] else []
         params = {"gate": False} if options["no_gate"] else None
-        wish = services.DetectionWish(model_id=model.pk, regions=regions, params=params)
+        wish = services.DetectionWish(model_id=model.pk, regions=regions or None, params=params)
         runs = [self._start(slide, user, wish, model) for slide in slides]
         for run in runs:
             if options["here"]:
@@ -71,6 +79,18 @@ def _words(run_id: int, *, with_points: bool) -> dict[str, Any]:
     if with_points and run.points_sha256:
         words["points"] = [[round(x, 2), round(y, 2), round(s, 6)] for x, y, s in exports.counted_points(run).tolist()]
     return words
+
+
+def corners_of(text: str) -> list[list[float]]:
+    """Read ``x,y x,y …``: the corners of a polygon, or two opposite ones of a rectangle, in level-0 pixels."""
+    try:
+        corners = [[float(number) for number in pair.split(",")] for pair in text.split()]
+        if len(corners) == 2:
+            (left, top), (right, bottom) = corners
+            corners = [[left, top], [right, top], [right, bottom], [left, bottom]]
+    except ValueError as error:
+        raise CommandError(f"--region takes corners 'X,Y X,Y …' in pixels of the slide, not {text!r}.") from error
+    return corners
 
 
 def read_regions(path: Path) -> Regions:

@@ -125,7 +125,13 @@ export const detectWords = {
   rectangle: "Rectangle",
   polygon: "Polygon",
   drawRectangle: "Drag over the slide to draw a rectangle.",
-  drawPolygon: "Click the corners; double-click or Enter closes the polygon, Esc stops.",
+  drawPolygon:
+    "Click the corners; double-click or Enter closes the polygon, Backspace takes one back, Esc stops.",
+  faults: {
+    small: "That was smaller than a patch and is not kept.",
+    crossing: "The outline crosses itself. Take corners back, or draw several regions.",
+    corners: "That polygon has more than 1,000 corners and is not kept.",
+  },
   noRegions: "Draw one or more regions, and only they are counted.",
   region: (n: number) => `Region ${n}`,
   removeRegion: (n: number) => `Remove region ${n}`,

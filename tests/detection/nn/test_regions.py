@@ -70,6 +70,13 @@ def test_the_detector_measures_the_area_of_a_rectangle_exactly(scale):
     assert mask.sum() * scale**2 == 100 * 40
 
 
+@pytest.mark.parametrize("line", [[[40, 0], [47, 35], [38, 70]], [[0, 0], [100, 100]], [[100, 0], [0, 100]]])
+def test_the_detector_and_the_points_agree_on_which_pixel_is_whose(line):
+    corners = [[0, 0], *line, [0, 100]]
+    mask = region_mask((0, 0, 110, 110), pixel_centred([corners]), 1.0)
+    assert (mask.ravel() == inside(pixels(110), [corners])).all()
+
+
 def test_the_detector_measures_neighbours_without_a_common_pixel():
     halves = [[[0, 0], [60, 0], [60, 80], [0, 80]], [[60, 0], [100, 0], [100, 80], [60, 80]]]
     one, other = (region_mask((0, 0, 200, 200), pixel_centred([half]), 1.0) for half in halves)
