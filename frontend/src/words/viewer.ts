@@ -115,6 +115,21 @@ export const labelWords = {
   patchAlt: (name: string) => `Patch labelled ${name}`,
 } as const;
 
+export const proposalWords = {
+  title: "Is this a cell?",
+  mine: "Find more",
+  empty:
+    "Nothing waits. “Find more” proposes places that the last count is sure of and nobody has labelled; your answer teaches the next model.",
+  question: "What is this?",
+  sure: (model: number, score: string) => `Model ${model} counts it, score ${score}.`,
+  notACell: (name: string) => `Not a cell (${name})`,
+  aside: "Put aside",
+  found: (count: number) => `${count} new ${count === 1 ? "place" : "places"} to judge`,
+  foundNone: "Nothing new to judge on this slide",
+  alt: (score: string) => `Proposed place, score ${score}`,
+  at: (x: number, y: number, score: string) => `Score ${score} · x ${x} y ${y}`,
+} as const;
+
 export const detectWords = {
   title: "Detect",
   newCount: "New count",

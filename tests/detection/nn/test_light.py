@@ -19,6 +19,7 @@ import pytest
         "header",
         "matching",
         "metrics",
+        "mining",
         "nms",
         "region",
         "regions",
