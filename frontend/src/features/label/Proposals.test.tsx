@@ -2,7 +2,7 @@ import { MantineProvider } from "@mantine/core";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { render, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 
 import type { Proposal, Slide, Study } from "@/api/types";
 import type { ReadySlidePage } from "@/viewer/ViewerPage";
@@ -70,8 +70,6 @@ beforeEach(() => {
   [listed, sent] = [[proposal(1, 0.99), proposal(2, 0.93)], []];
   vi.stubGlobal("fetch", (address: string, init?: RequestInit) => Promise.resolve(answer(address, init)));
 });
-
-afterEach(() => vi.unstubAllGlobals());
 
 const tile = (score: string) => screen.findByRole("button", { name: new RegExp(`score ${score}`) });
 
