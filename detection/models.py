@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from detection.choices import BlockState, ModelStatus, PromotionKind, RunState, TrialState, Verdict, WhyStopped
-from labeling.models import SHA256, DatasetVersion, Leased, Slide, Study, User
+from labeling.models import SHA256, DatasetVersion, Leased, Patch, Slide, Study, User
 
 
 class Run(Leased):
@@ -302,4 +302,20 @@ class DetectionBlock(models.Model):
             models.CheckConstraint(
                 condition=~Q(state=BlockState.DONE) | Q(candidates__isnull=False), name="block_done_has_result"
             ),
+        ]
+
+
+class Proposal(models.Model):
+    """A find that is probably no cell, as a patch without a label; whoever labels the patch has judged it."""
+
+    patch = models.OneToOneField(Patch, on_delete=models.PROTECT, related_name="proposal")
+    run = models.ForeignKey(DetectionRun, on_delete=models.PROTECT, related_name="proposals")
+    score = models.FloatField(help_text="of the model at this place, 0 to 1")
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(score__gte=0, score__lte=1), name="proposal_score_inside"),
         ]

@@ -11,7 +11,7 @@ from django.utils import timezone
 from config.errors import NotFoundError
 from detection.choices import LOST_STATES, OPEN_STATES, BlockState, ModelStatus, RunState, TrialState
 from detection.models import DetectionBlock, DetectionRun, ModelVersion, Run, TrainingRun, Trial
-from labeling.models import DatasetItem, DatasetVersion, Study
+from labeling.models import DatasetItem, DatasetVersion, Slide, Study
 from labeling.selectors import ABSENT
 
 Row = TypeVar("Row", bound=Model)
@@ -154,6 +154,19 @@ def detection_runs_of(
     if latest:
         wanted = DetectionRun.objects.filter(pk__in=wanted.order_by("slide_id", "-number").distinct("slide_id"))
     return detection_runs().filter(pk__in=wanted.order_by().values("pk")).order_by("-number")
+
+
+def slides_chosen(study: Study, ids: Iterable[int]) -> list[Slide]:
+    """Find slides of a study, each once, in the order asked for.
+
+    Raises:
+        NotFoundError: one of them is absent, or of another study.
+    """
+    wanted = list(dict.fromkeys(ids))
+    found = Slide.objects.filter(study=study, pk__in=wanted).select_related("study").in_bulk()
+    if len(found) != len(wanted):
+        raise NotFoundError(ABSENT)
+    return [found[pk] for pk in wanted]
 
 
 def dataset_counts(dataset_ids: Iterable[int]) -> dict[int, SideCounts]:

@@ -19,6 +19,7 @@ from detection.nn.checkpoint import load_checkpoint
 from detection.nn.gate import Gate
 from detection.nn.network import PaperNet
 from detection.nn.nms import suppress
+from detection.nn.regions import inside, pixel_centred
 from detection.nn.sliding_window import BlockResult, detect_block
 from detection.runs.devices import device, tell_device
 from labeling import media, readers
@@ -87,7 +88,7 @@ def _detect_one(run: DetectionRun, lease: leases.Lease) -> None:
             scale=run.scale,
             params=DetectionParams.from_json(run.params),
             gate=gate,
-            regions=run.regions,
+            regions=pixel_centred(run.regions),
         )
     _keep(run, lease, result)
 
@@ -174,11 +175,16 @@ def _finish(run: DetectionRun, lease: leases.Lease) -> None:
 
 
 def _suppressed(run: DetectionRun) -> Points:
-    """Gather all candidates, keep the best of each neighbourhood, and shuffle so that a prefix is a fair sample."""
+    """Gather the candidates inside the regions, keep the best of each neighbourhood, and shuffle them.
+
+    A prefix of what is shuffled is a fair sample.
+    """
     done = DetectionBlock.objects.filter(run=run, state=BlockState.DONE).order_by("n")
     packed = (bytes(raw or b"") for raw in done.values_list("candidates", flat=True).iterator(chunk_size=500))
     parts = [np.frombuffer(raw, dtype="<f4").reshape(-1, 3) for raw in packed]
     candidates = np.concatenate([np.zeros((0, 3), dtype=np.float32), *parts])
+    # The blocks have a region's whole outline; here one on an edge goes to one of the two neighbours.
+    candidates = candidates[inside(candidates[:, :2], run.regions)]
     params = DetectionParams.from_json(run.params)
     kept = suppress(candidates[:, :2], candidates[:, 2], radius_px=params.radius_l0(mpp=run.mpp, scale=run.scale))
     return candidates[kept][np.random.default_rng(SHUFFLE_SEED).permutation(len(kept))]
@@ -188,7 +194,8 @@ def _areas(run: DetectionRun, failed: list[DetectionBlock]) -> tuple[int, int]:
     """Sum the level-0 pixels inside the regions that were read, and that were not."""
     done = DetectionBlock.objects.filter(run=run, state=BlockState.DONE).values_list("read_px", "unread_px")
     read, unread = (sum(column) for column in zip(*done, strict=True))
-    unread += sum(int(region_mask((b.x, b.y, b.w, b.h), run.regions, run.scale).sum()) for b in failed)
+    regions = pixel_centred(run.regions)
+    unread += sum(int(region_mask((b.x, b.y, b.w, b.h), regions, run.scale).sum()) for b in failed)
     return round(read * run.scale**2), round(unread * run.scale**2)
 
 

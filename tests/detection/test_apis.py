@@ -99,6 +99,28 @@ def test_a_region_may_be_asked_for_and_is_kept(people, slide, model):
 
 
 @pytest.mark.parametrize(
+    ("region", "words"),
+    [
+        ([[0, 0], [300, 300], [300, 0], [0, 300]], "Region 2 crosses its own outline"),
+        ([[0, 0], [60, 0], [60, 60], [0, 60]], "Region 2 is smaller than one patch"),
+    ],
+)
+def test_a_region_that_nobody_can_count_in_is_named(people, slide, model, region, words):
+    answer = start(people, slide, regions=[[[0, 0], [100, 0], [100, 100]], region])
+    assert (answer.status_code, answer.json()["code"]) == (400, "region_invalid")
+    assert words in answer.json()["message"]
+    assert answer.json()["extra"] == {"region": 2}
+    assert not DetectionRun.objects.exists()
+
+
+def test_a_region_has_a_thousand_corners_at_most(people, slide, model):
+    turn = np.linspace(0, 2 * np.pi, 1001, endpoint=False)
+    ring = np.column_stack([250 + 200 * np.cos(turn), 250 + 200 * np.sin(turn)]).tolist()
+    assert start(people, slide, regions=[ring]).status_code == 400
+    assert start(people, slide, regions=[ring[:-1]]).status_code == 201
+
+
+@pytest.mark.parametrize(
     "body",
     [
         {"regions": []},

@@ -90,7 +90,37 @@ def test_only_cells_inside_the_region_are_counted(slide, places):
     points = exports.read_points(run)
     assert points[:, 0].max() < 400
     assert run.count == pytest.approx((places[:, 0] < 400).sum(), abs=1)
-    assert run.area_px == pytest.approx(400 * 700, rel=0.01)
+    assert run.area_px == 400 * 700
+
+
+def test_neighbours_that_share_an_edge_count_each_cell_once_and_share_no_area(slide, places):
+    crooked: list[list[float]] = [[400, 0], [470, 350], [380, 700]]
+    left, right = [[0, 0], *crooked, [0, 700]], [*crooked[::-1], [1300, 0], [1300, 700]]
+    parts = [finished(start_detection(slide, regions=[part])) for part in (left, right)]
+    both = finished(start_detection(slide, regions=[left, right]))
+    whole = finished(start_detection(slide))
+    found = [set(map(tuple, exports.read_points(run).tolist())) for run in parts]
+    assert not found[0] & found[1]
+    assert sum(run.count or 0 for run in parts) == both.count == whole.count == len(places)
+    assert sum(run.area_px or 0 for run in parts) == both.area_px == whole.area_px
+
+
+def test_regions_that_overlap_count_and_measure_their_union(slide, places):
+    one: list[list[float]] = [[0, 0], [500, 0], [500, 700], [0, 700]]
+    other: list[list[float]] = [[300, 0], [800, 0], [800, 700], [300, 700]]
+    run = finished(start_detection(slide, regions=[one, other]))
+    assert run.area_px == 800 * 700
+    assert run.count == pytest.approx((places[:, 0] < 800).sum(), abs=1)
+
+
+def test_blocks_outside_all_regions_are_not_computed(slide):
+    regions: list[list[list[float]]] = [
+        [[0, 0], [120, 0], [0, 120]],
+        [[1200, 10], [1290, 10], [1290, 100], [1200, 100]],
+    ]
+    run = start_detection(slide, regions=regions, params=SMALL_BLOCKS)
+    assert sorted(run.blocks.values_list("x", "y")) == [(0, 0), (1024, 0)]
+    assert start_detection(slide, params=SMALL_BLOCKS).blocks.count() == 6
 
 
 def test_a_cancel_ends_it_and_no_worker_goes_on(slide):

@@ -1,6 +1,7 @@
 /** Detect: lab staff have the cells of a slide counted, and everybody sees the number with its picture. */
 
 import { useMemo, useState } from "react";
+import { useSearchParams } from "react-router";
 
 import { useDetectionWrites, useRunPoints, useSlideDetections } from "@/api/detections";
 import { useModels } from "@/api/models";
@@ -47,7 +48,8 @@ function useShownRegions(plan: Plan, run: DetectionRun | null): readonly Region[
 function useRuns({ study, slide, has }: ReadySlidePage) {
   const canDetect = has("lab") || has("admin");
   const runs = useSlideDetections(study.id, slide.id).data ?? NO_RUNS;
-  const [chosenId, setChosenId] = useState<number | null>(null);
+  const [search] = useSearchParams();
+  const [chosenId, setChosenId] = useState<number | null>(Number(search.get("run")) || null);
   const run = runToShow(runs, chosenId);
   const points = useRunPoints(run && hasResult(run) ? run.id : null);
   const dial = useThreshold(run, canDetect);

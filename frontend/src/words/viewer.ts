@@ -115,6 +115,21 @@ export const labelWords = {
   patchAlt: (name: string) => `Patch labelled ${name}`,
 } as const;
 
+export const proposalWords = {
+  title: "Is this a cell?",
+  mine: "Find more",
+  empty:
+    "Nothing waits. “Find more” proposes places that the last count is sure of and nobody has labelled; your answer teaches the next model.",
+  question: "What is this?",
+  sure: (model: number, score: string) => `Model ${model} counts it, score ${score}.`,
+  notACell: (name: string) => `Not a cell (${name})`,
+  aside: "Put aside",
+  found: (count: number) => `${count} new ${count === 1 ? "place" : "places"} to judge`,
+  foundNone: "Nothing new to judge on this slide",
+  alt: (score: string) => `Proposed place, score ${score}`,
+  at: (x: number, y: number, score: string) => `Score ${score} · x ${x} y ${y}`,
+} as const;
+
 export const detectWords = {
   title: "Detect",
   newCount: "New count",
@@ -125,7 +140,13 @@ export const detectWords = {
   rectangle: "Rectangle",
   polygon: "Polygon",
   drawRectangle: "Drag over the slide to draw a rectangle.",
-  drawPolygon: "Click the corners; double-click or Enter closes the polygon, Esc stops.",
+  drawPolygon:
+    "Click the corners; double-click or Enter closes the polygon, Backspace takes one back, Esc stops.",
+  faults: {
+    small: "That was smaller than a patch and is not kept.",
+    crossing: "The outline crosses itself. Take corners back, or draw several regions.",
+    corners: "That polygon has more than 1,000 corners and is not kept.",
+  },
   noRegions: "Draw one or more regions, and only they are counted.",
   region: (n: number) => `Region ${n}`,
   removeRegion: (n: number) => `Remove region ${n}`,

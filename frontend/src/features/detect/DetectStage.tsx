@@ -101,6 +101,7 @@ function Layers({
       <OverlayCanvas slideView={slideView} draw={drawCorners} />
       {tool && (
         <div className={`${viewer.float} ${viewer.notice}`} role="status">
+          {draft.fault && <strong>{words.faults[draft.fault]} </strong>}
           {tool === "rectangle" ? words.drawRectangle : words.drawPolygon}
         </div>
       )}
