@@ -82,6 +82,7 @@ export type DetectionState = RunState;
 /** A polygon in level-0 pixels of the slide. */
 export type Region = [number, number][];
 export type DetectionRun = Omit<Schemas["DetectionRun"], "regions"> & { regions: Region[] | null };
+export type UnreadArea = Schemas["UnreadArea"];
 export type NewDetection = Omit<Schemas["DetectionStartRequest"], "regions"> & { regions?: Region[] | null };
 
 export type SystemInfo = Schemas["System"];

@@ -43,7 +43,7 @@ const run: DetectionRun = {
   slide_code: "S002",
   state: "done",
   progress: { done: 1, total: 1, message: "", eta_s: null },
-  model: { id: 5, number: 3 },
+  model: { id: 5, number: 3, threshold: 0.5 },
   slide_sha256: "a",
   model_sha256: "b",
   code_version: "1",
