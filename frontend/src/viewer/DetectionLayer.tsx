@@ -7,6 +7,7 @@ import { DensityMap } from "./density";
 import { HeatPainter } from "./drawHeat";
 import { drawPoints, pointsDrawn, type PointsDrawn, type PointsMode, type PointsOptions } from "./drawPoints";
 import { OverlayCanvas, type Draw } from "./OverlayCanvas";
+import { PanPicture } from "./panPicture";
 import { indexInWorker } from "./pointIndex";
 import type { Points, RangeQuery } from "./points";
 import type { SlideView } from "./slideView";
@@ -83,6 +84,7 @@ export function DetectionLayer({
   const { width, height } = size;
   const query = usePointIndex(points);
   const [heat] = useState(() => new HeatPainter());
+  const [picture] = useState(() => new PanPicture());
   const image = useMemo(() => ({ width, height }), [width, height]);
   const density = useMemo(
     () => new DensityMap(points, threshold, image, query),
@@ -92,10 +94,11 @@ export function DetectionLayer({
     () => ({ threshold, colour, isFilled, mode, query, image, density, heat }),
     [threshold, colour, isFilled, mode, query, image, density, heat],
   );
-  const draw: Draw = useCallback(
+  const render: Draw = useCallback(
     (context, view) => drawPoints(context, view, points, options),
     [points, options],
   );
+  const draw: Draw = useCallback((context, view) => picture.draw(context, view, render), [picture, render]);
   useToldAtRest(slideView, points, options, onDrawn);
   return <OverlayCanvas slideView={slideView} draw={draw} />;
 }

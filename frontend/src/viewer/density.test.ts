@@ -1,6 +1,15 @@
 import { describe, expect, it } from "vitest";
 
-import { binSide, countBins, DensityMap, estimateIn, smoothed, topDensity, type Bins } from "./density";
+import {
+  binSide,
+  countBins,
+  DensityMap,
+  estimateIn,
+  merged,
+  smoothed,
+  topDensity,
+  type Bins,
+} from "./density";
 import { cellsShare, dotRadius } from "./drawPoints";
 import { buildIndex, queryOf } from "./pointIndex";
 import { countAtLeast, decodePoints } from "./points";
@@ -47,6 +56,12 @@ describe("bins", () => {
       }
   });
 
+  it("can be merged into larger ones", () => {
+    const small = countBins(points(), 0.2, whole, 32);
+    expect(merged(small, 4)).toEqual(countBins(points(), 0.2, whole, 128));
+    expect(merged(small, 1)).toEqual(small);
+  });
+
   it("are the same with the index", () => {
     const all = points();
     const box = { x: 130, y: 70, width: 200, height: 100 };
@@ -83,10 +98,11 @@ describe("the density of a result", () => {
   it("is counted once while the view stays inside, anew when it leaves or zooms", () => {
     const map = new DensityMap(points(), 0, size, null);
     const box = { x: 300, y: 300, width: 100, height: 80 };
-    const first = map.around(box, 0.5);
-    expect(map.around({ ...box, x: 330, y: 270 }, 0.6)).toBe(first);
-    expect(map.around({ ...box, x: 600 }, 0.5)).not.toBe(first);
-    expect(map.around(box, 2).side).toBe(4);
+    const first = map.around(box, 4);
+    expect(map.around({ ...box, x: 330, y: 270 }, 4.4)).toBe(first);
+    expect(map.around({ ...box, x: 600 }, 4)).not.toBe(first);
+    expect(map.around(box, 8).side).toBe(1);
+    expect(sum(map.around(box, 0.01))).toBeLessThanOrEqual(8000);
   });
 
   it("has one top at every zoom, and follows the threshold", () => {

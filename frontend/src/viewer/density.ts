@@ -4,7 +4,7 @@
  */
 
 import type { ImageBox, Size } from "./coordinates";
-import { eachInBox, type Points, type RangeQuery } from "./points";
+import type { Points, RangeQuery } from "./points";
 
 /** Square bins over a part of the slide; (x, y) is the corner of the first one in level-0 pixels. */
 export interface Bins {
@@ -40,15 +40,29 @@ export function countBins(
   const rows = Math.max(1, Math.ceil((box.y + box.height) / side) - top);
   const values = new Float32Array(columns * rows);
   const bins = { side, x: left * side, y: top * side, columns, rows, values };
-  const all = { x: bins.x, y: bins.y, width: columns * side, height: rows * side };
-  const { xy } = points;
-  eachInBox(points, { box: all, threshold, query }, (i) => {
+  const found = query?.({ x: bins.x, y: bins.y, width: columns * side, height: rows * side });
+  const [{ xy, scores }, least] = [points, Math.fround(threshold)];
+  const end = found ? found.length : points.count;
+  // The loop of a million steps: no calls in it.
+  for (let at = 0; at < end; at += 1) {
+    const i = found ? found[at]! : at;
+    if (scores[i]! < least) continue;
     const column = Math.floor((xy[2 * i]! - bins.x) / side);
     const row = Math.floor((xy[2 * i + 1]! - bins.y) / side);
-    values[row * columns + column]! += 1;
-    return true;
-  });
+    if (column >= 0 && row >= 0 && column < columns && row < rows) values[row * columns + column]! += 1;
+  }
   return bins;
+}
+
+/** The same counts in larger bins, `times` a power of two; the bins must begin at the slide's corner. */
+export function merged(bins: Bins, times: number): Bins {
+  const [columns, rows] = [Math.ceil(bins.columns / times), Math.ceil(bins.rows / times)];
+  const values = new Float32Array(columns * rows);
+  bins.values.forEach((value, i) => {
+    const row = Math.floor(Math.floor(i / bins.columns) / times);
+    values[row * columns + Math.floor((i % bins.columns) / times)]! += value;
+  });
+  return { ...bins, side: bins.side * times, columns, rows, values };
 }
 
 /** Spreads each bin over its neighbours, 1-2-1 both ways; the sum stays, but for what runs over the edge. */
@@ -146,6 +160,10 @@ export class DensityMap {
     const side = binSide(scale);
     const wanted = onSlide(box, this.size);
     if (this.near?.side === side && contains(this.near, wanted)) return this.near;
+    if (side >= this.coarse.side) {
+      this.near = smoothed(merged(this.coarse, side / this.coarse.side));
+      return this.near;
+    }
     const wide = {
       x: box.x - MARGIN * box.width,
       y: box.y - MARGIN * box.height,

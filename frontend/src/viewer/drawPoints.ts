@@ -55,8 +55,11 @@ export function drawPoints(
   const cells = cellsShare(options.mode, total / (area / CROWDED_PX2), view.scale);
   context.save();
   if (cells < 1) {
+    context.save();
     context.globalAlpha = 1 - cells;
+    clipToSlide(context, view, image);
     heat.draw(context, view, density.around(box, view.scale), density.topPerPx);
+    context.restore();
   }
   if (cells > 0) {
     context.globalAlpha = cells;
@@ -84,6 +87,14 @@ export function pointsDrawn(view: View, points: Points, options: PointsOptions):
     return { kind: "density", shown: total, total, topPerPx: density.topPerPx };
   }
   return { kind: "points", shown: Math.min(total, SAMPLE), total, topPerPx: null };
+}
+
+/** The last bins reach beyond the slide. */
+function clipToSlide(context: CanvasRenderingContext2D, view: View, { width, height }: Size): void {
+  const { x, y } = toScreen(view, imagePoint(0, 0));
+  context.beginPath();
+  context.rect(x, y, width * view.scale, height * view.scale);
+  context.clip();
 }
 
 function wantedOf(view: View, { threshold, query, image }: PointsOptions, box: ImageBox): Wanted {

@@ -39,7 +39,7 @@ const STATES = {
 export function ThresholdDial({ dial, saved, model, points, colour }: ThresholdDialProps) {
   const from = useMemo(() => floorOf(points), [points]);
   const step = (by: number) => () => {
-    if (points) dial.set(Math.min(1, Math.max(from, Math.round((dial.value + by) / STEP) * STEP)));
+    if (points) dial.set(Math.min(1, Math.max(from, Math.round((dial.value + by) * 100) / 100)));
   };
   useKeys({ "[": step(-STEP), "]": step(STEP) });
   return (
