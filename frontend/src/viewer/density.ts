@@ -19,6 +19,8 @@ export interface Bins {
 /** A bin spans this many CSS pixels at least, and less than twice as many. */
 const LEAST_BIN_PX = 7;
 const COARSE_BINS = 256;
+/** Finer bins of a small slide hold one cell or none, and the densest of them say nothing. */
+const MERGED_FOR_TOP = 4;
 /** How far counted bins reach beyond the screen, as a share of it: so far one pans without counting anew. */
 const MARGIN = 0.5;
 /** This share of the bins that hold anything may lie beyond the strongest colour. */
@@ -148,7 +150,7 @@ export class DensityMap {
     const whole = { x: 0, y: 0, ...size };
     const side = 2 ** Math.ceil(Math.log2(Math.max(1, Math.max(size.width, size.height) / COARSE_BINS)));
     this.coarse = countBins(points, threshold, whole, side);
-    this.topPerPx = topDensity(smoothed(this.coarse));
+    this.topPerPx = topDensity(smoothed(merged(this.coarse, MERGED_FOR_TOP)));
   }
 
   estimate(box: ImageBox): number {
