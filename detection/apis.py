@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.http import FileResponse, StreamingHttpResponse
+from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,12 +18,14 @@ from detection.serializers import (
     DetectionsStartedSerializer,
     DetectionsStartSerializer,
     DetectionStartSerializer,
+    FoundQuerySerializer,
     MinedSerializer,
     MineSerializer,
     NewestCountSerializer,
     ProposalQuerySerializer,
     ProposalSerializer,
     ThresholdSerializer,
+    UnreadAreaSerializer,
     checked,
 )
 from detection.training_serializers import (
@@ -32,13 +34,14 @@ from detection.training_serializers import (
     TrainingStartSerializer,
     TrialDetailSerializer,
 )
-from labeling.apis.base import AnyAccept, ListApi
+from labeling.apis.base import FOREVER, AnyAccept, ListApi, not_modified, unchanged
 from labeling.choices import Role
 from labeling.models import Slide, Study
 from labeling.permissions import MEMBER, Api, member, person
 from labeling.selectors import slide_located, study_located
 
 BYTES = (200, "application/octet-stream")
+BLOCKS_DONE = "Blocks-Done"
 
 
 class TrainingRunsApi(ListApi):
@@ -288,11 +291,47 @@ class DetectionPointsApi(Api):
         responses={BYTES: OpenApiResponse(OpenApiTypes.BINARY, "little-endian float32 x_l0, y_l0, score, shuffled")},
     )
     def get(self, request: Request, run_id: int) -> HttpResponseBase:
-        path = exports.points_path(self.found)
+        path, etag = exports.points_path(self.found), f'"{self.found.points_sha256}"'
+        if unchanged(request, etag):
+            return not_modified(etag)
         response = FileResponse(path.open("rb"), content_type="application/octet-stream")
+        response["ETag"] = etag
+        response["Cache-Control"] = FOREVER
         response["X-Content-Type-Options"] = "nosniff"
-        response["Cache-Control"] = "private, max-age=86400, immutable"
         return response
+
+
+class DetectionFoundApi(Api):
+    access = {"GET": MEMBER}
+    content_negotiation_class = AnyAccept
+    locate = selectors.detection_run_at
+    found: DetectionRun
+
+    @extend_schema(
+        operation_id="detection_run_found",
+        parameters=[
+            FoundQuerySerializer,
+            OpenApiParameter(BLOCKS_DONE, int, OpenApiParameter.HEADER, response=True, description="the next after"),
+        ],
+        responses={BYTES: OpenApiResponse(OpenApiTypes.BINARY, "float32 x_l0, y_l0, score of a run that still runs")},
+    )
+    def get(self, request: Request, run_id: int) -> HttpResponse:
+        points, blocks = exports.found_after(self.found, checked(FoundQuerySerializer, request.query_params)["after"])
+        response = HttpResponse(points.astype("<f4").tobytes(), content_type="application/octet-stream")
+        response[BLOCKS_DONE] = str(blocks)
+        response["Cache-Control"] = "no-store"
+        response["X-Content-Type-Options"] = "nosniff"
+        return response
+
+
+class DetectionUnreadApi(Api):
+    access = {"GET": MEMBER}
+    locate = selectors.detection_run_at
+    found: DetectionRun
+
+    @extend_schema(operation_id="detection_run_unread", responses=UnreadAreaSerializer(many=True))
+    def get(self, request: Request, run_id: int) -> Response:
+        return Response(UnreadAreaSerializer(selectors.unread_areas(self.found), many=True).data)
 
 
 def _download(pieces: Iterator[str], *, name: str, content_type: str) -> StreamingHttpResponse:

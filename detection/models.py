@@ -292,12 +292,15 @@ class DetectionBlock(models.Model):
     candidates = models.BinaryField(null=True, help_text="float32 triples x_l0, y_l0, score")
     read_px = models.BigIntegerField(default=0, help_text="model pixels inside the regions")
     unread_px = models.BigIntegerField(default=0, help_text="model pixels inside the regions")
+    unread = models.JSONField(default=list, help_text="boxes [x, y, w, h] in model pixels that could not be read")
+    nth = models.PositiveIntegerField(null=True, help_text="place in the order in which the blocks were done, from 1")
 
     class Meta:
         ordering = ["run", "n"]
         indexes = [models.Index(fields=["run", "state"])]
         constraints = [
             models.UniqueConstraint(fields=["run", "n"], name="block_number_once"),
+            models.UniqueConstraint(fields=["run", "nth"], name="block_nth_once"),
             models.CheckConstraint(condition=Q(state__in=BlockState.values), name="block_state_known"),
             models.CheckConstraint(
                 condition=~Q(state=BlockState.DONE) | Q(candidates__isnull=False), name="block_done_has_result"

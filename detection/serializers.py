@@ -129,12 +129,18 @@ class ModelRefSerializer(serializers.Serializer[Any]):
     number = serializers.IntegerField()
 
 
+class CountingModelSerializer(ModelRefSerializer):
+    """Which model counted, and its own threshold."""
+
+    threshold = serializers.FloatField()
+
+
 class DetectionRunSerializer(RunSerializer):
     """One search for cells, with everything the number can be traced by."""
 
     slide = serializers.IntegerField()
     slide_code = serializers.CharField()
-    model = ModelRefSerializer()
+    model = CountingModelSerializer()
     slide_sha256 = serializers.CharField()
     model_sha256 = serializers.CharField()
     params = serializers.DictField()
@@ -262,6 +268,24 @@ class ThresholdSerializer(serializers.Serializer[Any]):
     """The dial: points at or above it count."""
 
     threshold = FiniteField(min_value=0, max_value=1)
+
+
+class UnreadAreaSerializer(serializers.Serializer[Any]):
+    """A box in level-0 pixels that could not be read."""
+
+    x = serializers.IntegerField()
+    y = serializers.IntegerField()
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+    reason = serializers.CharField()
+
+
+class FoundQuerySerializer(serializers.Serializer[Any]):
+    """From where to go on with what a run has found."""
+
+    after = serializers.IntegerField(
+        required=False, default=0, min_value=0, max_value=2**31 - 1, help_text="Blocks-Done of the answer before"
+    )
 
 
 class DetectionQuerySerializer(serializers.Serializer[Any]):

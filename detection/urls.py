@@ -31,6 +31,8 @@ urlpatterns = [
     path("detection-runs/<int:run_id>", apis.DetectionRunApi.as_view()),
     path("detection-runs/<int:run_id>/cancel", apis.DetectionCancelApi.as_view()),
     path("detection-runs/<int:run_id>/points", apis.DetectionPointsApi.as_view()),
+    path("detection-runs/<int:run_id>/found", apis.DetectionFoundApi.as_view()),
+    path("detection-runs/<int:run_id>/unread", apis.DetectionUnreadApi.as_view()),
     path("detection-runs/<int:run_id>/export.csv", apis.DetectionCsvApi.as_view()),
     path("detection-runs/<int:run_id>/export.geojson", apis.DetectionGeoJsonApi.as_view()),
 ]

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Now
 from numpy.typing import NDArray
 
@@ -18,8 +18,7 @@ from detection.nn.blocks import Block, DetectionParams, region_mask
 from detection.nn.checkpoint import load_checkpoint
 from detection.nn.gate import Gate
 from detection.nn.network import PaperNet
-from detection.nn.nms import suppress
-from detection.nn.regions import inside, pixel_centred
+from detection.nn.regions import pixel_centred
 from detection.nn.sliding_window import BlockResult, detect_block
 from detection.runs.devices import device, tell_device
 from labeling import media, readers
@@ -101,10 +100,14 @@ def _keep(run: DetectionRun, lease: leases.Lease, result: BlockResult) -> None:
             candidates=result.candidates.astype("<f4").tobytes(),
             read_px=result.read_px,
             unread_px=result.unreadable_px,
+            unread=result.unreadable,
             error="",
         )
         if kept:
+            # The run's row is locked from here to the commit: the numbers have no gap and come in the order of commits.
             DetectionRun.objects.filter(pk=run.pk).update(done=F("done") + 1)
+            done = DetectionRun.objects.filter(pk=run.pk).values("done")
+            DetectionBlock.objects.filter(pk=lease.pk).update(nth=Subquery(done))
 
 
 @lru_cache(maxsize=1)
@@ -180,14 +183,8 @@ def _suppressed(run: DetectionRun) -> Points:
     A prefix of what is shuffled is a fair sample.
     """
     done = DetectionBlock.objects.filter(run=run, state=BlockState.DONE).order_by("n")
-    packed = (bytes(raw or b"") for raw in done.values_list("candidates", flat=True).iterator(chunk_size=500))
-    parts = [np.frombuffer(raw, dtype="<f4").reshape(-1, 3) for raw in packed]
-    candidates = np.concatenate([np.zeros((0, 3), dtype=np.float32), *parts])
-    # The blocks have a region's whole outline; here one on an edge goes to one of the two neighbours.
-    candidates = candidates[inside(candidates[:, :2], run.regions)]
-    params = DetectionParams.from_json(run.params)
-    kept = suppress(candidates[:, :2], candidates[:, 2], radius_px=params.radius_l0(mpp=run.mpp, scale=run.scale))
-    return candidates[kept][np.random.default_rng(SHUFFLE_SEED).permutation(len(kept))]
+    points = exports.suppressed(run, done.values_list("candidates", flat=True).iterator(chunk_size=500))
+    return points[np.random.default_rng(SHUFFLE_SEED).permutation(len(points))]
 
 
 def _areas(run: DetectionRun, failed: list[DetectionBlock]) -> tuple[int, int]:

@@ -58,6 +58,8 @@ CASES = [
     ("PATCH", "detection-runs/{detection}", LAB),
     ("POST", "detection-runs/{queued}/cancel", LAB),
     ("GET", "detection-runs/{detection}/points", EVERYBODY),
+    ("GET", "detection-runs/{queued}/found", EVERYBODY),
+    ("GET", "detection-runs/{detection}/unread", EVERYBODY),
     ("GET", "detection-runs/{detection}/export.csv", EVERYBODY),
     ("GET", "detection-runs/{detection}/export.geojson", EVERYBODY),
 ]

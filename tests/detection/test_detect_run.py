@@ -8,12 +8,13 @@ from django.db.models import F
 from django.db.models.functions import Now
 from scipy.spatial import cKDTree
 
-from detection import exports, leases, runs, services, tasks
+from detection import exports, leases, runs, selectors, services, tasks
 from detection.choices import BlockState, RunState
 from detection.models import DetectionBlock, DetectionRun
 from detection.nn.sliding_window import detect_block
 from detection.runs import detection as detection_runs
 from labeling import media, readers
+from labeling.slides.reader import SlideReader
 from tests.detection.makers import current_model, disc_field, scattered, start_detection, store_slide
 
 pytestmark = pytest.mark.django_db
@@ -205,6 +206,40 @@ def test_a_missing_slide_file_ends_the_run_in_words(slide):
     assert (run.state, run.error_code) == (RunState.FAILED, "slide_damaged")
 
 
+def test_blocks_are_numbered_in_the_order_they_were_done(slide):
+    run = start_detection(slide, params=SMALL_BLOCKS)
+    first = run.blocks.order_by("n").first()
+    run.blocks.filter(pk=first.pk).update(state=BlockState.RUNNING, lease_until=Now() + timedelta(hours=1))
+    runs.detect(run.pk)
+    run.blocks.filter(pk=first.pk).update(lease_until=Now() - timedelta(seconds=1))
+    finished(run)
+    order = list(run.blocks.order_by("nth").values_list("nth", "n"))
+    assert [nth for nth, _ in order] == list(range(1, run.total + 1))
+    assert order[-1] == (run.total, first.n)
+
+
+def test_what_blocks_found_adds_up_to_the_result(slide):
+    run = finished(start_detection(slide, params=SMALL_BLOCKS))
+    found, blocks = exports.found_after(run, 0)
+    assert blocks == run.total
+    assert sorted(found.tolist()) == sorted(exports.read_points(run).tolist())
+
+
+def test_a_part_that_cannot_be_read_is_boxed(slide, monkeypatch):
+    read = SlideReader.read
+
+    def blind(self, x, y, w, h, scale=1.0):
+        pixels, mask = read(self, x, y, w, h, scale)
+        mask[max(0, 100 - y) : max(0, 150 - y), max(0, 600 - x) : max(0, 700 - x)] = False
+        return pixels, mask
+
+    monkeypatch.setattr(SlideReader, "read", blind)
+    run = finished(start_detection(slide, params=SMALL_BLOCKS))
+    assert (run.state, run.unread_px) == (RunState.INCOMPLETE, 100 * 50)
+    [area] = selectors.unread_areas(run)
+    assert area == {"x": 600, "y": 100, "width": 100, "height": 50, "reason": selectors.UNREADABLE}
+
+
 def test_the_dial_counts_the_stored_points(slide):
     run = finished(start_detection(slide))
     scores = exports.read_points(run)[:, 2].astype(float)
@@ -222,7 +257,7 @@ def test_the_dial_turned_meanwhile_holds_at_the_end(slide):
 
 def test_an_end_that_fails_is_tried_again(slide, monkeypatch):
     run = start_detection(slide)
-    monkeypatch.setattr(detection_runs, "suppress", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(exports, "suppress", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         runs.detect(run.pk)
     run.refresh_from_db()
@@ -235,7 +270,7 @@ def test_an_end_that_fails_is_tried_again(slide, monkeypatch):
 
 def test_an_end_that_fails_three_times_has_failed(slide, monkeypatch):
     run = start_detection(slide)
-    monkeypatch.setattr(detection_runs, "suppress", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(exports, "suppress", lambda *_, **__: 1 / 0)
     for _ in range(3):
         with pytest.raises(ZeroDivisionError):
             runs.detect(run.pk)

@@ -274,6 +274,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/detection-runs/{run_id}/found": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        get: operations["detection_run_found"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/detection-runs/{run_id}/points": {
         parameters: {
             query?: never;
@@ -288,6 +310,28 @@ export interface paths {
          *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
          */
         get: operations["detection_run_points"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/detection-runs/{run_id}/unread": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        get: operations["detection_run_unread"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1308,6 +1352,13 @@ export interface components {
             too_few: boolean;
             verdict: components["schemas"]["Verdict"];
         };
+        /** @description Which model counted, and its own threshold. */
+        CountingModel: {
+            id: number;
+            number: number;
+            /** Format: double */
+            threshold: number;
+        };
         /** @description One point of the curve. */
         CurvePoint: {
             step: number;
@@ -1459,7 +1510,7 @@ export interface components {
             finished_at: string | null;
             slide: number;
             slide_code: string;
-            model: components["schemas"]["ModelRef"];
+            model: components["schemas"]["CountingModel"];
             slide_sha256: string;
             model_sha256: string;
             params: {
@@ -2444,6 +2495,14 @@ export interface components {
         };
         /** @enum {string} */
         TrialState: "running" | "done" | "pruned" | "stopped" | "failed";
+        /** @description A box in level-0 pixels that could not be read. */
+        UnreadArea: {
+            x: number;
+            y: number;
+            width: number;
+            height: number;
+            reason: string;
+        };
         /** @enum {string} */
         Verdict: "better" | "worse" | "not_told_apart";
         /** @enum {string} */
@@ -2765,6 +2824,33 @@ export interface operations {
             };
         };
     };
+    detection_run_found: {
+        parameters: {
+            query?: {
+                /** @description Blocks-Done of the answer before */
+                after?: number;
+            };
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description float32 x_l0, y_l0, score of a run that still runs */
+            200: {
+                headers: {
+                    /** @description the next after */
+                    "Blocks-Done"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+        };
+    };
     detection_run_points: {
         parameters: {
             query?: never;
@@ -2783,6 +2869,27 @@ export interface operations {
                 };
                 content: {
                     "application/octet-stream": string;
+                };
+            };
+        };
+    };
+    detection_run_unread: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnreadArea"][];
                 };
             };
         };

@@ -90,6 +90,7 @@ export type Region = [number, number][];
 export type DetectionRun = Omit<Schemas["DetectionRun"], "regions"> & { regions: Region[] | null };
 export type SlideCount = Omit<Schemas["NewestCount"], "run"> & { readonly run: DetectionRun | null };
 export type StartedCounts = Schemas["DetectionsStarted"];
+export type UnreadArea = Schemas["UnreadArea"];
 export type NewDetection = Omit<Schemas["DetectionStartRequest"], "regions"> & { regions?: Region[] | null };
 
 export type SystemInfo = Schemas["System"];

@@ -60,6 +60,7 @@ export const keyWords = {
   rectangle: "Draw a rectangle",
   polygon: "Draw a polygon",
   closePolygon: "Close the polygon",
+  threshold: "Lower or raise the threshold",
 } as const;
 
 export const labelWords = {
@@ -191,6 +192,10 @@ export const detectWords = {
   thresholdFailed: "Not saved. Move it again to retry.",
   thresholdYours: (value: string) => `Only you see this. The saved threshold is ${value}.`,
   backToSaved: "Back to it",
+  backToModel: (value: string) => `Model's ${value}`,
+  backToModelLong: "Back to the model's threshold",
+  foundSoFar: (count: string) =>
+    `${count} cells so far. Until the end one may show twice where two blocks meet.`,
   histogram: "Scores of the cells found; the coloured ones count",
   provenance: (model: number, threshold: string, person: string, when: string) =>
     `Model ${model} · threshold ${threshold} · ${person} · ${when}`,
@@ -210,6 +215,8 @@ export const detectWords = {
   incomplete: (share: string) =>
     `Incomplete: ${share} of the area could not be read. The count covers the rest.`,
   incompleteBlocks: (count: number) => `${count} ${count === 1 ? "block" : "blocks"} failed.`,
+  incompleteHatched: "It is hatched on the slide and named in the files.",
+  notRead: "Not read",
   failed: "This count failed",
   failedNext: "Start it again; if it fails again, tell an admin.",
   cancelled: "This count was cancelled.",
