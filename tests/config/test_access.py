@@ -11,6 +11,7 @@ from django.db import transaction
 from config.checks import _methods, api_views
 from detection.models import DetectionRun, ModelComparison, ModelImport, ModelVersion, TrainingRun, Trial
 from labeling.choices import Role
+from labeling.models import DatasetFreeze
 from labeling.permissions import Rule
 from tests.factories import DatasetVersionFactory, LabelFactory, PatchFactory, UploadFactory, digest
 from tests.labeling.conftest import Field, People
@@ -70,6 +71,7 @@ def objects(people: People, field: Field) -> dict[str, Any]:
         "membership_id": people.study.memberships.get(role=Role.LAB).pk,
         "upload_id": UploadFactory.create(study=people.study, owner=people.lab).pk,
         "dataset_id": training.dataset_id,
+        "freeze_id": DatasetFreeze.objects.create(study=people.study, created_by=people.admin, asked={}).pk,
         "model_id": model.pk,
         "training-runs/run_id": training.pk,
         "detection-runs/run_id": detection.pk,

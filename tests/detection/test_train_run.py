@@ -18,6 +18,7 @@ from detection.nn.checkpoint import load_checkpoint
 from detection.nn.config import PRESETS
 from detection.runs import search
 from detection.runs import training as training_runs
+from detection.runs.patch_cache import load_sides
 from labeling import media
 from labeling.choices import Side
 from labeling.models import DatasetItem, DatasetVersion
@@ -170,13 +171,11 @@ def test_what_nobody_foresaw_is_tried_three_times_and_told(study, monkeypatch):
 
 def telling(monkeypatch, then):
     """Have the loading of the patches tell how far it is, and something happen meanwhile."""
-    load = training_runs.load_sides
-
     def told(dataset, *, tell):
         tell("Decoding the patches", 20, 60)
         then()
         tell("Decoding the patches", 40, 60)
-        return load(dataset, tell=tell)
+        return load_sides(dataset, tell=tell)
 
     monkeypatch.setattr(training_runs, "load_sides", told)
 

@@ -9,6 +9,7 @@ from config.errors import DomainError
 from labeling import media, runs, tasks
 from labeling.choices import SlideState
 from labeling.models import Slide, Upload
+from labeling.runs import slides as slide_runs
 from labeling.services import slide_register
 from labeling.slides.reader import SlideReader
 from tests.factories import SlideFactory, UploadFactory
@@ -91,7 +92,7 @@ def test_work_of_a_lost_lease_is_thrown_away(people, monkeypatch):
         Slide.objects.filter(pk=slide.pk).update(token=99)
         raise DomainError("too late", code="too_late")
 
-    monkeypatch.setattr(runs, "inspect_slide", overtaken)
+    monkeypatch.setattr(slide_runs, "inspect_slide", overtaken)
     tasks.ingest_slide(slide.pk)
     slide.refresh_from_db()
     assert (slide.state, slide.error_code, slide.token) == (SlideState.PROCESSING, "", 99)
@@ -103,7 +104,7 @@ def test_what_nobody_foresaw_is_tried_three_times_and_then_told(people, monkeypa
     def broken(path):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(runs, "inspect_slide", broken)
+    monkeypatch.setattr(slide_runs, "inspect_slide", broken)
     for attempt in (1, 2, 3):
         assert runs.waiting_slides() == [slide.pk]
         with pytest.raises(ZeroDivisionError):
