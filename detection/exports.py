@@ -76,7 +76,7 @@ def found_after(run: DetectionRun, after: int) -> tuple[Points, int]:
     """
     fresh = DetectionBlock.objects.filter(run=run, nth__gt=after).order_by("nth")[:_BLOCKS_AT_ONCE]
     rows = list(fresh.values_list("candidates", "nth"))
-    return suppressed(run, (raw for raw, _ in rows)), rows[-1][1] if rows else after
+    return suppressed(run, (raw for raw, _ in rows)), max((nth for _, nth in rows if nth), default=after)
 
 
 def counted_points(run: DetectionRun) -> Points:

@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 from detection import exports, leases, runs, selectors, services, tasks
 from detection.choices import BlockState, RunState
 from detection.models import DetectionBlock, DetectionRun
+from detection.nn.regions import inside
 from detection.nn.sliding_window import detect_block
 from detection.runs import detection as detection_runs
 from labeling import media, readers
@@ -208,7 +209,7 @@ def test_a_missing_slide_file_ends_the_run_in_words(slide):
 
 def test_blocks_are_numbered_in_the_order_they_were_done(slide):
     run = start_detection(slide, params=SMALL_BLOCKS)
-    first = run.blocks.order_by("n").first()
+    first = run.blocks.get(n=0)
     run.blocks.filter(pk=first.pk).update(state=BlockState.RUNNING, lease_until=Now() + timedelta(hours=1))
     runs.detect(run.pk)
     run.blocks.filter(pk=first.pk).update(lease_until=Now() - timedelta(seconds=1))
@@ -223,6 +224,16 @@ def test_what_blocks_found_adds_up_to_the_result(slide):
     found, blocks = exports.found_after(run, 0)
     assert blocks == run.total
     assert sorted(found.tolist()) == sorted(exports.read_points(run).tolist())
+
+
+def test_what_is_found_so_far_obeys_the_edges_of_regions(slide):
+    left: list[list[float]] = [[0, 0], [400, 0], [470, 350], [380, 700], [0, 700]]
+    run = finished(start_detection(slide, regions=[left], params=SMALL_BLOCKS))
+    found, _ = exports.found_after(run, 0)
+    assert len(found)
+    assert inside(found[:, :2], [left]).all()
+    stray = np.array([[900.0, 350.0, 1.0]], dtype="<f4")
+    assert len(exports.suppressed(run, [stray.tobytes()])) == 0
 
 
 def test_a_part_that_cannot_be_read_is_boxed(slide, monkeypatch):

@@ -171,6 +171,7 @@ def test_what_nobody_foresaw_is_tried_three_times_and_told(study, monkeypatch):
 
 def telling(monkeypatch, then):
     """Have the loading of the patches tell how far it is, and something happen meanwhile."""
+
     def told(dataset, *, tell):
         tell("Decoding the patches", 20, 60)
         then()

@@ -73,7 +73,7 @@ def test_the_keys_turn_the_dial_and_it_is_saved(counted: Counted) -> None:
     assert threshold == 0.7
     assert count == pytest.approx(reaching(0.7), abs=2)
     expect(counted.page.get_by_text("Saved with the count")).to_be_visible()
-    assert counted.stored() == (pytest.approx(threshold), count)
+    assert counted.stored() == pytest.approx((threshold, count))
 
 
 def test_a_reload_finds_it_again(counted: Counted) -> None:
