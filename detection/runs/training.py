@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import F, Max, Q
 from django.db.models.functions import Coalesce, Now
 
 from config.errors import DomainError
@@ -128,13 +128,13 @@ def _loaded(run: TrainingRun, reins: Reins, beat: leases.Heartbeat) -> dict[str,
 
     Raises:
         LostError: the run is not ours any more.
-        StoppedEmptyError: somebody asked to stop, and no earlier attempt left anything to keep.
+        StoppedEmptyError: somebody asked to stop, and neither earlier attempts nor helpers have anything to keep.
     """
-    is_empty = not run.trials.filter(validation_loss__isnull=False).exists()
+    worth = run.trials.filter(Q(validation_loss__isnull=False) | Q(state=TrialState.RUNNING, lease_until__gte=Now()))
 
     def tell(message: str, done: int, total: int) -> None:
         beat.say(message=f"{message}: {done:,} of {total:,}" if total else message)
-        if is_empty and reins.asked():
+        if reins.asked() and not worth.exists():
             raise StoppedEmptyError
 
     dataset_check(run.dataset, tell=tell)

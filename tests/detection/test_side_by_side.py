@@ -15,6 +15,7 @@ from detection.nn import training as nn_training
 from detection.nn.errors import TrainingError
 from detection.runs import devices, search
 from detection.runs import training as training_runs
+from detection.runs.patch_cache import load_sides
 from tests.detection.makers import TrainingRunFactory, TrialFactory, add_toy_labels, start_training
 
 # The heartbeat looks from another connection, so rows must be committed.
@@ -201,7 +202,8 @@ def test_a_cancelled_search_keeps_nothing_of_its_helpers(study, when):
     assert not ModelVersion.objects.exists()
 
 
-def test_a_stop_ends_all_trials_and_keeps_the_best(study, when):
+def test_a_stop_ends_all_trials_and_keeps_the_best(study, when, monkeypatch):
+    monkeypatch.setattr("detection.runs.reins._ASK_EVERY_S", 0.0)
     run = begin(study, trials=4)
     when({2: lambda: runs.train(run.pk) and None, 3: lambda: services.training_stop(run=run)})
     finished(run)
@@ -209,6 +211,28 @@ def test_a_stop_ends_all_trials_and_keeps_the_best(study, when):
     assert states(run) == [TrialState.DONE, TrialState.STOPPED, TrialState.STOPPED]
     assert run.trials.get(number=3).stopped_because == WhyStopped.ASKED
     assert Trial.objects.get(model__isnull=False).number == 1
+
+
+def test_a_stop_while_the_patches_are_loaded_again_waits_for_helpers(study, monkeypatch):
+    monkeypatch.setattr("detection.runs.reins._ASK_EVERY_S", 0.0)
+    run, loaded = begin(study), []
+
+    def load(dataset, *, tell):
+        held = {"token": 1, "attempts": 1, "lease_until": Now() + timedelta(seconds=2)}
+        Trial.objects.create(run=run, number=1, parameters=run.config, **held)
+        services.training_stop(run=run)
+        tell("Decoding the patches", 1, 2)
+        loaded.append(dataset.pk)
+        return load_sides(dataset)
+
+    monkeypatch.setattr(training_runs, "load_sides", load)
+    finished(run)
+    assert loaded == [run.dataset_id]
+    assert (run.state, run.message, states(run)) == (
+        RunState.CANCELLED,
+        training_runs.STOPPED_EMPTY,
+        [TrialState.STOPPED],
+    )
 
 
 def test_helpers_files_are_not_tidied_away(study, when):
