@@ -32,7 +32,7 @@ describe("counts", () => {
   it("show each slide's newest count and lead to its cells", async () => {
     open([row(5), row(6, { run: null })]);
     const first = within(await line("S005"));
-    for (const told of ["4,183", "6.75", "620", "3", "0.50", "Done", "Whole slide"])
+    for (const told of ["A-12", "4,183", "6.75", "620", "3", "0.50", "Done", "Whole slide"])
       expect(first.getByText(told)).toBeVisible();
     expect(first.getByRole("link")).toHaveAttribute("href", "/studies/1/slides/5/detect?run=75");
     expect(within(await line("S006")).getByText("Not counted yet")).toBeVisible();

@@ -14,7 +14,6 @@ export const counts = {
   refused: (code: string, why: string) => `${code}: ${why}`,
   column: {
     slide: "Slide",
-    case: "Case",
     state: "State",
     count: "Cells",
     area: "Area, mm²",
@@ -22,7 +21,6 @@ export const counts = {
     model: "Model",
     threshold: "Threshold",
     where: "Where",
-    by: "Started by",
     when: "Finished",
   },
   states: {
@@ -36,6 +34,7 @@ export const counts = {
   notCounted: "Not counted yet",
   unread: (share: string) => `${share} of the area could not be read`,
   progress: (share: string) => `${share} done`,
+  by: (name: string) => `by ${name}`,
   whole: "Whole slide",
   regions: (count: number) => (count === 1 ? "1 region" : `${count} regions`),
   noArea: "The slide’s scale is not known, so there is no area in mm² and no density.",

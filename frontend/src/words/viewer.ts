@@ -121,7 +121,6 @@ export const proposalWords = {
   mine: "Find more",
   empty:
     "Nothing waits. “Find more” proposes places that the last count is sure of and nobody has labelled; your answer teaches the next model.",
-  question: "What is this?",
   sure: (model: number, score: string) => `Model ${model} counts it, score ${score}.`,
   notACell: (name: string) => `Not a cell (${name})`,
   aside: "Put aside",
@@ -215,7 +214,7 @@ export const detectWords = {
   incomplete: (share: string) =>
     `Incomplete: ${share} of the area could not be read. The count covers the rest.`,
   incompleteBlocks: (count: number) => `${count} ${count === 1 ? "block" : "blocks"} failed.`,
-  incompleteHatched: "It is hatched on the slide and named in the files.",
+  incompleteHatched: "What is missing is hatched on the slide and named in the files.",
   notRead: "Not read",
   failed: "This count failed",
   failedNext: "Start it again; if it fails again, tell an admin.",

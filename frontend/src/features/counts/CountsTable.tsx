@@ -52,7 +52,7 @@ function StateCell({ run }: { run: DetectionRun | null }) {
   return (
     <>
       <StateBadge state={run.state} name={text.states[run.state]} />
-      {more && <div className={classes.fine}>{more}</div>}
+      {more && <div className={classes.why}>{more}</div>}
     </>
   );
 }
@@ -99,15 +99,17 @@ function Row({ study, row, selected, onSelect }: Omit<Props, "rows"> & { row: Sl
         <Anchor component={Link} to={to} className={classes.code} aria-label={text.open(code)}>
           {code}
         </Anchor>
+        {caseCode && <div className={classes.fine}>{caseCode}</div>}
       </Table.Td>
-      <Table.Td className={classes.fine}>{caseCode || none}</Table.Td>
-      <Table.Td className={classes.why}>
+      <Table.Td>
         <StateCell run={run} />
       </Table.Td>
       <Numbers run={run} />
       <Table.Td className={classes.fine}>{run ? where(run) : none}</Table.Td>
-      <Table.Td className={classes.fine}>{run?.created_by ?? none}</Table.Td>
-      <Table.Td className={classes.fine}>{run?.finished_at ? formatMoment(run.finished_at) : none}</Table.Td>
+      <Table.Td className={classes.fine}>
+        {run?.finished_at ? formatMoment(run.finished_at) : none}
+        {run && <div>{text.by(run.created_by)}</div>}
+      </Table.Td>
     </Table.Tr>
   );
 }
@@ -119,7 +121,7 @@ export function CountsTable({ study, rows, selected, onSelect }: Props) {
   const chosen = selected ? slides.filter((slide) => selected.has(slide)).length : 0;
   return (
     <div className={classes.scroll}>
-      <Table aria-label={text.title} verticalSpacing="xs" horizontalSpacing="md" highlightOnHover>
+      <Table aria-label={text.title} verticalSpacing="xs" horizontalSpacing="sm" highlightOnHover>
         <Table.Thead>
           <Table.Tr>
             {selected && (

@@ -97,7 +97,7 @@ describe("proposals", () => {
   it("ask nothing before one is chosen", async () => {
     open();
     await tile("0.99");
-    expect(screen.queryByRole("group", { name: "What is this?" })).toBeNull();
+    expect(screen.queryByRole("group", { name: "Is this a cell?" })).toBeNull();
   });
 
   it("are looked for on this slide when asked", async () => {

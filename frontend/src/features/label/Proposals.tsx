@@ -31,10 +31,9 @@ function Question({
   const { isColourBlindSet } = useViewerSettings();
   const styleOf = styleLookup(items, isColourBlindSet);
   return (
-    <div className={classes.question} role="group" aria-label={words.question}>
-      <Text size="sm">
-        {words.question}{" "}
-        <span className={classes.soft}>{words.sure(proposal.model, score(proposal.score))}</span>
+    <div className={classes.question} role="group" aria-label={words.title}>
+      <Text size="sm" c="dimmed">
+        {words.sure(proposal.model, score(proposal.score))}
       </Text>
       <div className={classes.answers}>
         {items.map(({ id, name, key, counted }) => (
