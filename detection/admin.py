@@ -40,3 +40,9 @@ class ModelImportAdmin(ReadOnly):
 class DetectionRunAdmin(ReadOnly):
     list_display = ["study", "number", "slide", "state", "count", "threshold", "created_by", "created_at"]
     list_filter = ["state", "study"]
+
+
+@admin.register(models.Proposal)
+class ProposalAdmin(ReadOnly):
+    list_display = ["patch", "run", "score", "created_by", "created_at"]
+    list_filter = ["patch__study"]

@@ -1,21 +1,31 @@
 """The API of training and detection: one class per address."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from django.http import FileResponse, StreamingHttpResponse
+from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from detection import exports, selectors, services
-from detection.models import DetectionRun, TrainingRun, Trial
+from detection import counts, exports, mining, selectors, services
+from detection.models import DetectionRun, Proposal, TrainingRun, Trial
 from detection.serializers import (
     DetectionQuerySerializer,
     DetectionRunSerializer,
+    DetectionsStartedSerializer,
+    DetectionsStartSerializer,
     DetectionStartSerializer,
+    FoundQuerySerializer,
+    MinedSerializer,
+    MineSerializer,
+    NewestCountSerializer,
+    ProposalQuerySerializer,
+    ProposalSerializer,
     ThresholdSerializer,
+    UnreadAreaSerializer,
     checked,
 )
 from detection.training_serializers import (
@@ -24,13 +34,14 @@ from detection.training_serializers import (
     TrainingStartSerializer,
     TrialDetailSerializer,
 )
-from labeling.apis.base import AnyAccept, ListApi
+from labeling.apis.base import FOREVER, AnyAccept, ListApi, not_modified, unchanged
 from labeling.choices import Role
 from labeling.models import Slide, Study
 from labeling.permissions import MEMBER, Api, member, person
 from labeling.selectors import slide_located, study_located
 
 BYTES = (200, "application/octet-stream")
+BLOCKS_DONE = "Blocks-Done"
 
 
 class TrainingRunsApi(ListApi):
@@ -110,7 +121,7 @@ class TrialApi(Api):
 
 class DetectionRunsApi(ListApi):
     queryset = DetectionRun.objects.none()
-    access = {"GET": MEMBER}
+    access = {"GET": MEMBER, "POST": member(Role.LAB, Role.ADMIN)}
     locate = study_located
     found: Study
 
@@ -124,6 +135,98 @@ class DetectionRunsApi(ListApi):
         found = self.paginate_queryset(selectors.detection_runs_of(self.found, **wanted)) or []
         rows = [selectors.detection_run_words(run) for run in found]
         return self.get_paginated_response(DetectionRunSerializer(rows, many=True).data)
+
+    @extend_schema(
+        operation_id="detection_runs_start",
+        request=DetectionsStartSerializer,
+        responses={201: DetectionsStartedSerializer},
+    )
+    def post(self, request: Request, study_id: int) -> Response:
+        wanted = checked(DetectionsStartSerializer, request.data)
+        key, chosen = wanted.pop("client_key"), wanted.pop("slides")
+        slides = selectors.slides_chosen(self.found, chosen)
+        started = services.detections_start(
+            study=self.found,
+            slides=slides,
+            user=person(request),
+            client_key=key,
+            wish=services.DetectionWish(**wanted),
+        )
+        return Response(DetectionsStartedSerializer(_started_words(started)).data, status=201)
+
+
+def _started_words(started: list[services.Started]) -> dict[str, Any]:
+    made = {run.pk: run for run in selectors.detection_runs().filter(pk__in=[s.run.pk for s in started if s.run])}
+    return {
+        "runs": [selectors.detection_run_words(made[one.run.pk]) for one in started if one.run],
+        "refused": [
+            {
+                "slide": one.slide.pk,
+                "slide_code": one.slide.code,
+                "code": one.refusal.code,
+                "message": one.refusal.message,
+            }
+            for one in started
+            if one.refusal
+        ],
+    }
+
+
+class CountsApi(ListApi):
+    queryset = Slide.objects.none()
+    access = {"GET": MEMBER}
+    locate = study_located
+    found: Study
+
+    @extend_schema(operation_id="count_list", responses=NewestCountSerializer(many=True))
+    def get(self, request: Request, study_id: int) -> Response:
+        page = self.paginate_queryset(counts.slides_to_count(self.found)) or []
+        rows = [counts.count_words(row) for row in counts.count_rows(page)]
+        return self.get_paginated_response(NewestCountSerializer(rows, many=True).data)
+
+
+class CountsCsvApi(Api):
+    access = {"GET": MEMBER}
+    content_negotiation_class = AnyAccept
+    locate = study_located
+    found: Study
+
+    @extend_schema(operation_id="count_csv", responses={(200, "text/csv"): OpenApiTypes.STR})
+    def get(self, request: Request, study_id: int) -> HttpResponseBase:
+        services.counts_export_record(study=self.found, user=person(request))
+        page = f"/studies/{study_id}/slides"
+        rows = counts.count_rows(counts.slides_to_count(self.found))
+        return _download(
+            counts.export_counts(
+                rows, link_of=lambda run: request.build_absolute_uri(f"{page}/{run.slide_id}/detect?run={run.pk}")
+            ),
+            name=f"counts-{study_id}.csv",
+            content_type="text/csv; charset=utf-8",
+        )
+
+
+class ProposalsApi(ListApi):
+    queryset = Proposal.objects.none()
+    access = {"GET": MEMBER, "POST": member(Role.PATHOLOGIST, Role.ADMIN)}
+    locate = study_located
+    found: Study
+
+    @extend_schema(
+        operation_id="proposal_list", parameters=[ProposalQuerySerializer], responses=ProposalSerializer(many=True)
+    )
+    def get(self, request: Request, study_id: int) -> Response:
+        slide = checked(ProposalQuerySerializer, request.query_params).get("slide")
+        slides = None if slide is None else selectors.slides_chosen(self.found, [slide])
+        page = self.paginate_queryset(mining.waiting_proposals(self.found, slides)) or []
+        rows = [mining.proposal_words(row) for row in page]
+        return self.get_paginated_response(ProposalSerializer(rows, many=True).data)
+
+    @extend_schema(operation_id="proposal_mine", request=MineSerializer, responses={201: MinedSerializer})
+    def post(self, request: Request, study_id: int) -> Response:
+        wanted = checked(MineSerializer, request.data)
+        slides = selectors.slides_chosen(self.found, wanted["slides"]) if "slides" in wanted else None
+        mined = mining.proposals_mine(study=self.found, user=person(request), slides=slides, limit=wanted["limit"])
+        return Response(MinedSerializer(mined).data, status=201)
 
 
 def _detection_answer(run_id: int, status: int = 200) -> Response:
@@ -188,11 +291,47 @@ class DetectionPointsApi(Api):
         responses={BYTES: OpenApiResponse(OpenApiTypes.BINARY, "little-endian float32 x_l0, y_l0, score, shuffled")},
     )
     def get(self, request: Request, run_id: int) -> HttpResponseBase:
-        path = exports.points_path(self.found)
+        path, etag = exports.points_path(self.found), f'"{self.found.points_sha256}"'
+        if unchanged(request, etag):
+            return not_modified(etag)
         response = FileResponse(path.open("rb"), content_type="application/octet-stream")
+        response["ETag"] = etag
+        response["Cache-Control"] = FOREVER
         response["X-Content-Type-Options"] = "nosniff"
-        response["Cache-Control"] = "private, max-age=86400, immutable"
         return response
+
+
+class DetectionFoundApi(Api):
+    access = {"GET": MEMBER}
+    content_negotiation_class = AnyAccept
+    locate = selectors.detection_run_at
+    found: DetectionRun
+
+    @extend_schema(
+        operation_id="detection_run_found",
+        parameters=[
+            FoundQuerySerializer,
+            OpenApiParameter(BLOCKS_DONE, int, OpenApiParameter.HEADER, response=True, description="the next after"),
+        ],
+        responses={BYTES: OpenApiResponse(OpenApiTypes.BINARY, "float32 x_l0, y_l0, score of a run that still runs")},
+    )
+    def get(self, request: Request, run_id: int) -> HttpResponse:
+        points, blocks = exports.found_after(self.found, checked(FoundQuerySerializer, request.query_params)["after"])
+        response = HttpResponse(points.astype("<f4").tobytes(), content_type="application/octet-stream")
+        response[BLOCKS_DONE] = str(blocks)
+        response["Cache-Control"] = "no-store"
+        response["X-Content-Type-Options"] = "nosniff"
+        return response
+
+
+class DetectionUnreadApi(Api):
+    access = {"GET": MEMBER}
+    locate = selectors.detection_run_at
+    found: DetectionRun
+
+    @extend_schema(operation_id="detection_run_unread", responses=UnreadAreaSerializer(many=True))
+    def get(self, request: Request, run_id: int) -> Response:
+        return Response(UnreadAreaSerializer(selectors.unread_areas(self.found), many=True).data)
 
 
 def _download(pieces: Iterator[str], *, name: str, content_type: str) -> StreamingHttpResponse:

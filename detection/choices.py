@@ -86,3 +86,6 @@ class Preset(models.TextChoices):
 
 MAX_TRIALS, MAX_FOLDS, MAX_MINUTES = 200, 10, 60 * 24 * 14
 """Of a training run; two weeks of computing."""
+
+MOST_WAITING = 200
+"""Proposals that may wait for a judgement."""

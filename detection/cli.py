@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from django.core.management.base import CommandError
 from django.db import connection
 
 from detection import selectors
-from detection.choices import OPEN_STATES, RunState
+from detection.choices import FINAL_STATES, OPEN_STATES, RunState
 from detection.models import ModelVersion, Run
 from labeling.cli import find_study
 from labeling.models import DatasetVersion, Study
@@ -124,14 +124,34 @@ def check_ended_well(run: Run) -> None:
     )
 
 
+def check_all_ended_well(runs: Sequence[Run], failures: Sequence[str] = ()) -> None:
+    """Turn what did not end well into the command's failure: all of it in words, the worst as the exit code.
+
+    Args:
+        runs: that have ended, or were given up.
+        failures: what else went wrong, in words.
+    """
+    bad = [run for run in runs if run.state in FINAL_STATES and run.state != RunState.DONE]
+    words = [*failures, *(f"{run} ended as {run.state}: {run.error or run.get_state_display()}" for run in bad)]
+    if words:
+        only_incomplete = not failures and all(run.state == RunState.INCOMPLETE for run in bad)
+        raise CommandError("\n".join(words), returncode=INCOMPLETE if only_incomplete else 1)
+
+
 def write_json(path: str | None, value: Any) -> None:
     """Write a result: to a file, whole or not at all."""
+    if path is not None:
+        write_text(path, json.dumps(value, indent=2, default=_plain, allow_nan=False) + "\n")
+
+
+def write_text(path: str | None, text: str) -> None:
+    """Write a text to a file, whole or not at all; its line ends stay as they are."""
     if path is None:
         return
     target = Path(path)
     part = target.with_name(f".{target.name}.part")
     try:
-        part.write_text(json.dumps(value, indent=2, default=_plain, allow_nan=False) + "\n", encoding="utf-8")
+        part.write_text(text, encoding="utf-8", newline="")
         part.replace(target)
     except OSError as error:
         raise CommandError(f"{path} cannot be written: {error.strerror}.") from error

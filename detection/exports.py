@@ -1,7 +1,7 @@
-"""Points of a detection for other programs: CSV and GeoJSON, with everything the number can be traced by."""
+"""Points of a detection: as stored, as found so far, and for other programs with all the number can be traced by."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from config.errors import ConflictError
 from detection import selectors
-from detection.models import DetectionRun
+from detection.models import DetectionBlock, DetectionRun
+from detection.nn.blocks import DetectionParams
+from detection.nn.nms import suppress
+from detection.nn.regions import inside
 from labeling import media
 from labeling.models import LabelClass
 
@@ -19,7 +22,9 @@ Points = NDArray[np.float32]
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _ROWS_PER_PIECE = 4096
+_UNREAD_COLOUR = [154, 96, 28]
 _FALLBACK_CLASS = ("Counted", "#fa3e3e")
+_BLOCKS_AT_ONCE = 200
 
 
 def points_path(run: DetectionRun) -> Path:
@@ -42,8 +47,36 @@ def read_points(run: DetectionRun) -> Points:
 
 
 def at_threshold(points: Points, threshold: float) -> NDArray[np.bool_]:
-    """Tell which points count; compared in float64 as the browser does, so that both show the same number."""
-    return points[:, 2].astype(np.float64) >= threshold
+    """Tell which points count; scores are float32, so the threshold is compared as one, in the browser too."""
+    return np.asarray(points[:, 2] >= np.float32(threshold))
+
+
+def suppressed(run: DetectionRun, packed: Iterable[bytes | memoryview | None]) -> Points:
+    """Keep the best candidate of each neighbourhood inside the regions: float32 (N, 3), best first.
+
+    Args:
+        run: whose regions and radius count.
+        packed: candidates of blocks, float32 triples.
+    """
+    parts = [np.frombuffer(bytes(raw or b""), dtype="<f4").reshape(-1, 3) for raw in packed]
+    candidates = np.concatenate([np.zeros((0, 3), dtype=np.float32), *parts])
+    # The blocks have a region's whole outline; here one on an edge goes to one of the two neighbours.
+    candidates = candidates[inside(candidates[:, :2], run.regions)]
+    radius_px = DetectionParams.from_json(run.params).radius_l0(mpp=run.mpp, scale=run.scale)
+    return candidates[suppress(candidates[:, :2], candidates[:, 2], radius_px=radius_px)]
+
+
+def found_after(run: DetectionRun, after: int) -> tuple[Points, int]:
+    """Read what a run has found since the ``after`` blocks that were done first, some blocks at a time.
+
+    Where blocks of two answers meet, a cell may stand twice: only the end of the run removes these.
+
+    Returns:
+        (points, blocks): ``blocks`` is the next ``after``; unchanged once there is nothing more.
+    """
+    fresh = DetectionBlock.objects.filter(run=run, nth__gt=after).order_by("nth")[:_BLOCKS_AT_ONCE]
+    rows = list(fresh.values_list("candidates", "nth"))
+    return suppressed(run, (raw for raw, _ in rows)), max((nth for _, nth in rows if nth), default=after)
 
 
 def counted_points(run: DetectionRun) -> Points:
@@ -89,8 +122,9 @@ def export_csv(run: DetectionRun) -> Iterator[str]:
 def export_geojson(run: DetectionRun) -> Iterator[str]:
     """Write the counted points as a GeoJSON FeatureCollection that QuPath reads.
 
-    The first feature is the searched area, an annotation whose ``metadata`` tells where the number comes from; each
-    point follows as a detection with its score. Coordinates are level-0 pixels, as QuPath expects them.
+    The first feature is the searched area, an annotation whose ``metadata`` tells where the number comes from. Areas
+    that could not be read follow as annotations, then each point as a detection with its score. Coordinates are level-0
+    pixels, as QuPath expects them.
 
     Yields:
         Pieces of the text.
@@ -98,6 +132,7 @@ def export_geojson(run: DetectionRun) -> Iterator[str]:
     name, colour = _counted_class(run)
     shown = {"objectType": "detection", "classification": {"name": name, "color": colour}}
     yield '{"type":"FeatureCollection","features":[' + json.dumps(_area_feature(run))
+    yield "".join("," + json.dumps(_unread_feature(area)) for area in selectors.unread_areas(run))
     piece: list[str] = []
     head = ',{"type":"Feature","geometry":{"type":"Point","coordinates":'
     tail = f'}},"properties":{json.dumps(shown)[:-1]},"measurements":'
@@ -119,14 +154,28 @@ def _area_feature(run: DetectionRun) -> dict[str, Any]:
         "metadata": {key: "" if value is None else str(value) for key, value in _flat(notes).items()},
         "provenance": notes,
     }
-    rings = [[*region, region[0]] for region in run.regions or [_whole(run)]]
+    whole = _corners(0, 0, run.slide.width or 0, run.slide.height or 0)
+    rings = [[*region, region[0]] for region in run.regions or [whole]]
     geometry = {"type": "MultiPolygon", "coordinates": [[ring] for ring in rings]}
     return {"type": "Feature", "geometry": geometry, "properties": properties}
 
 
-def _whole(run: DetectionRun) -> list[list[int]]:
-    width, height = run.slide.width or 0, run.slide.height or 0
-    return [[0, 0], [width, 0], [width, height], [0, height]]
+def _unread_feature(area: selectors.UnreadArea) -> dict[str, Any]:
+    """Describe an area that could not be read as a QuPath annotation."""
+    ring = _corners(area["x"], area["y"], area["width"], area["height"])
+    properties = {
+        "objectType": "annotation",
+        "isLocked": True,
+        "name": "Not read",
+        "classification": {"name": "Not read", "color": _UNREAD_COLOUR},
+        "metadata": {"reason": area["reason"]},
+    }
+    geometry = {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
+    return {"type": "Feature", "geometry": geometry, "properties": properties}
+
+
+def _corners(x: int, y: int, width: int, height: int) -> list[list[int]]:
+    return [[x, y], [x + width, y], [x + width, y + height], [x, y + height]]
 
 
 def _counted_class(run: DetectionRun) -> tuple[str, list[int]]:

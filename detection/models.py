@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from detection.choices import BlockState, ModelStatus, PromotionKind, RunState, TrialState, Verdict, WhyStopped
-from labeling.models import SHA256, DatasetVersion, Leased, Slide, Study, User
+from labeling.models import SHA256, DatasetVersion, Leased, Patch, Slide, Study, User
 
 
 class Run(Leased):
@@ -292,14 +292,33 @@ class DetectionBlock(models.Model):
     candidates = models.BinaryField(null=True, help_text="float32 triples x_l0, y_l0, score")
     read_px = models.BigIntegerField(default=0, help_text="model pixels inside the regions")
     unread_px = models.BigIntegerField(default=0, help_text="model pixels inside the regions")
+    unread = models.JSONField(default=list, help_text="boxes [x, y, w, h] in model pixels that could not be read")
+    nth = models.PositiveIntegerField(null=True, help_text="place in the order in which the blocks were done, from 1")
 
     class Meta:
         ordering = ["run", "n"]
         indexes = [models.Index(fields=["run", "state"])]
         constraints = [
             models.UniqueConstraint(fields=["run", "n"], name="block_number_once"),
+            models.UniqueConstraint(fields=["run", "nth"], name="block_nth_once"),
             models.CheckConstraint(condition=Q(state__in=BlockState.values), name="block_state_known"),
             models.CheckConstraint(
                 condition=~Q(state=BlockState.DONE) | Q(candidates__isnull=False), name="block_done_has_result"
             ),
+        ]
+
+
+class Proposal(models.Model):
+    """A find that is probably no cell, as a patch without a label; whoever labels the patch has judged it."""
+
+    patch = models.OneToOneField(Patch, on_delete=models.PROTECT, related_name="proposal")
+    run = models.ForeignKey(DetectionRun, on_delete=models.PROTECT, related_name="proposals")
+    score = models.FloatField(help_text="of the model at this place, 0 to 1")
+    created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(score__gte=0, score__lte=1), name="proposal_score_inside"),
         ]

@@ -1,17 +1,17 @@
 """Reads of the detection side: rows found by address, and runs described for the outside."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypedDict, TypeVar
 
-from django.db.models import Count, Model, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Count, Model, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from config.errors import NotFoundError
 from detection.choices import LOST_STATES, OPEN_STATES, BlockState, ModelStatus, RunState, TrialState
 from detection.models import DetectionBlock, DetectionRun, ModelVersion, Run, TrainingRun, Trial
-from labeling.models import DatasetItem, DatasetVersion, Study
+from labeling.models import DatasetItem, DatasetVersion, Slide, Study
 from labeling.selectors import ABSENT
 
 Row = TypeVar("Row", bound=Model)
@@ -26,6 +26,16 @@ class Progress(TypedDict):
     eta_s: float | None
 
 
+class UnreadArea(TypedDict):
+    """A box in level-0 pixels that could not be read, so that nothing was counted there."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    reason: str
+
+
 class RunErrorWords(TypedDict):
     """Why a run failed."""
 
@@ -34,6 +44,8 @@ class RunErrorWords(TypedDict):
 
 
 _FOLD = ("fold", "validation_loss", "metrics", "threshold", "steps", "best_step", "stopped_because", "seconds")
+
+UNREADABLE = "The slide's file could not be read here."
 
 SideCounts = dict[str, dict[str, int]]
 
@@ -154,6 +166,19 @@ def detection_runs_of(
     if latest:
         wanted = DetectionRun.objects.filter(pk__in=wanted.order_by("slide_id", "-number").distinct("slide_id"))
     return detection_runs().filter(pk__in=wanted.order_by().values("pk")).order_by("-number")
+
+
+def slides_chosen(study: Study, ids: Iterable[int]) -> list[Slide]:
+    """Find slides of a study, each once, in the order asked for.
+
+    Raises:
+        NotFoundError: one of them is absent, or of another study.
+    """
+    wanted = list(dict.fromkeys(ids))
+    found = Slide.objects.filter(study=study, pk__in=wanted).select_related("study").in_bulk()
+    if len(found) != len(wanted):
+        raise NotFoundError(ABSENT)
+    return [found[pk] for pk in wanted]
 
 
 def dataset_counts(dataset_ids: Iterable[int]) -> dict[int, SideCounts]:
@@ -305,6 +330,23 @@ def unread_fraction(run: DetectionRun) -> float:
     return run.unread_px / wanted if wanted else 0.0
 
 
+def unread_areas(run: DetectionRun) -> list[UnreadArea]:
+    """List the areas of a run that could not be read: failed blocks, and parts of blocks that were done."""
+    blocks = DetectionBlock.objects.filter(run=run).filter(Q(state=BlockState.FAILED) | Q(unread_px__gt=0))
+    areas = []
+    for block in blocks.order_by("n").defer("candidates"):
+        is_failed = block.state == BlockState.FAILED
+        boxes = [] if is_failed else block.unread
+        reason = (block.error if is_failed else "") or UNREADABLE
+        areas += [_level0(box, run.scale, reason) for box in boxes or [(block.x, block.y, block.w, block.h)]]
+    return areas
+
+
+def _level0(box: Sequence[int], scale: float, reason: str) -> UnreadArea:
+    x, y, right, bottom = (round(v * scale) for v in (box[0], box[1], box[0] + box[2], box[1] + box[3]))
+    return {"x": x, "y": y, "width": right - x, "height": bottom - y, "reason": reason}
+
+
 def detection_run_words(run: DetectionRun) -> dict[str, Any]:
     """Describe a detection run; the row comes from ``detection_runs``."""
     area = area_mm2(run)
@@ -313,7 +355,7 @@ def detection_run_words(run: DetectionRun) -> dict[str, Any]:
         "study": run.study_id,
         "slide": run.slide_id,
         "slide_code": run.slide.code,
-        "model": {"id": run.model_id, "number": run.model.number},
+        "model": {"id": run.model_id, "number": run.model.number, "threshold": run.model.threshold},
         "slide_sha256": run.slide_sha256,
         "model_sha256": run.model_sha256,
         "params": run.params,
@@ -354,6 +396,7 @@ def provenance(run: DetectionRun) -> dict[str, Any]:
         "area_mm2": area,
         "density_per_mm2": run.count / area if run.count is not None and area else None,
         "unread_px": run.unread_px,
+        "unread_areas": unread_areas(run),
         "blocks_failed": getattr(run, "blocks_failed", 0),
         "started_by": run.created_by.name,
         "started_at": run.created_at.isoformat(),

@@ -5,9 +5,11 @@ from typing import Any
 
 from rest_framework import serializers
 
-from detection.choices import ModelStatus, RunState
+from detection.choices import MOST_WAITING, ModelStatus, RunState
+from detection.nn.regions import MAX_CORNERS
 
-MAX_REGIONS, MAX_CORNERS = 200, 5000
+MAX_REGIONS = 200
+MAX_SLIDES_AT_ONCE = 100
 
 
 class FiniteField(serializers.FloatField):
@@ -127,12 +129,18 @@ class ModelRefSerializer(serializers.Serializer[Any]):
     number = serializers.IntegerField()
 
 
+class CountingModelSerializer(ModelRefSerializer):
+    """Which model counted, and its own threshold."""
+
+    threshold = serializers.FloatField()
+
+
 class DetectionRunSerializer(RunSerializer):
     """One search for cells, with everything the number can be traced by."""
 
     slide = serializers.IntegerField()
     slide_code = serializers.CharField()
-    model = ModelRefSerializer()
+    model = CountingModelSerializer()
     slide_sha256 = serializers.CharField()
     model_sha256 = serializers.CharField()
     params = serializers.DictField()
@@ -182,10 +190,102 @@ class DetectionStartSerializer(ClientKeySerializer):
     params = DetectionParamsSerializer(required=False)
 
 
+class DetectionsStartSerializer(ClientKeySerializer):
+    """Which slides to count, whole, and with which model."""
+
+    slides = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=2**31 - 1), min_length=1, max_length=MAX_SLIDES_AT_ONCE
+    )
+    model_id = serializers.IntegerField(required=False, allow_null=True, min_value=1)
+    params = DetectionParamsSerializer(required=False)
+
+
+class RefusedSlideSerializer(serializers.Serializer[Any]):
+    """A slide of which no count could be started, and why."""
+
+    slide = serializers.IntegerField()
+    slide_code = serializers.CharField()
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class DetectionsStartedSerializer(serializers.Serializer[Any]):
+    """What became of several slides that were to be counted."""
+
+    runs = DetectionRunSerializer(many=True)
+    refused = RefusedSlideSerializer(many=True)
+
+
+class NewestCountSerializer(serializers.Serializer[Any]):
+    """One line of the table of counts: a slide and its newest detection."""
+
+    slide = serializers.IntegerField()
+    slide_code = serializers.CharField()
+    case_code = serializers.CharField()
+    run = DetectionRunSerializer(allow_null=True)
+
+
+class MineSerializer(serializers.Serializer[Any]):
+    """Where to look for finds that are probably wrong, and how many proposals may wait."""
+
+    slides = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=2**31 - 1),
+        required=False,
+        min_length=1,
+        max_length=MAX_SLIDES_AT_ONCE,
+        help_text="absent: all slides of the study",
+    )
+    limit = serializers.IntegerField(required=False, default=24, min_value=1, max_value=MOST_WAITING)
+
+
+class MinedSerializer(serializers.Serializer[Any]):
+    """What the search gave."""
+
+    made = serializers.IntegerField(help_text="new proposals")
+    waiting = serializers.IntegerField(help_text="proposals that nobody has judged, the new ones too")
+
+
+class ProposalSerializer(serializers.Serializer[Any]):
+    """A patch without a label, to be judged by labelling it."""
+
+    patch_id = serializers.IntegerField()
+    slide = serializers.IntegerField()
+    slide_code = serializers.CharField()
+    x_l0 = serializers.IntegerField()
+    y_l0 = serializers.IntegerField()
+    score = serializers.FloatField(help_text="of the model, 0 to 1")
+    run = serializers.IntegerField(help_text="number of the detection")
+    model = serializers.IntegerField(help_text="number of the model")
+
+
+class ProposalQuerySerializer(serializers.Serializer[Any]):
+    """Filter of the list of proposals."""
+
+    slide = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
+
+
 class ThresholdSerializer(serializers.Serializer[Any]):
     """The dial: points at or above it count."""
 
     threshold = FiniteField(min_value=0, max_value=1)
+
+
+class UnreadAreaSerializer(serializers.Serializer[Any]):
+    """A box in level-0 pixels that could not be read."""
+
+    x = serializers.IntegerField()
+    y = serializers.IntegerField()
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+    reason = serializers.CharField()
+
+
+class FoundQuerySerializer(serializers.Serializer[Any]):
+    """From where to go on with what a run has found."""
+
+    after = serializers.IntegerField(
+        required=False, default=0, min_value=0, max_value=2**31 - 1, help_text="Blocks-Done of the answer before"
+    )
 
 
 class DetectionQuerySerializer(serializers.Serializer[Any]):

@@ -1,6 +1,7 @@
 """Writes of the detection side: runs started and cancelled, models promoted, thresholds set."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
@@ -23,6 +24,7 @@ from detection.models import (
 )
 from detection.nn.blocks import DetectionParams, plan_blocks
 from detection.nn.config import PRESETS, TrainingConfig
+from detection.nn.regions import check_drawn, pixel_centred
 from detection.nn.search import SearchSpace
 from labeling import services as labeling
 from labeling.choices import SlideState
@@ -71,13 +73,22 @@ class DetectionWish:
 
     Args:
         model_id: a model version of the study; None for the current one.
-        regions: polygons in level-0 pixels; None for the whole slide.
+        regions: polygons in level-0 pixels, of which the union is searched; None for the whole slide.
         params: changes to ``DetectionParams``.
     """
 
     model_id: int | None = None
     regions: list[list[list[float]]] | None = None
     params: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Started:
+    """What became of one slide of several that were to be counted: a run, or why there is none."""
+
+    slide: Slide
+    run: DetectionRun | None = None
+    refusal: DomainError | None = None
 
 
 def training_start(*, study: Study, user: User, client_key: uuid.UUID, wish: TrainingWish) -> tuple[TrainingRun, bool]:
@@ -237,6 +248,8 @@ def detection_start(
         NotFoundError: ``model_not_found``: not a model of this study.
         DomainError: ``slide_needs_scale``, ``region_invalid`` or ``params_invalid``.
     """
+    if wish.regions is not None:
+        check_drawn(wish.regions, least_side_px=slide.study.patch_px)
     with transaction.atomic():
         Study.objects.select_for_update().get(pk=slide.study_id)
         asked = asdict(wish) | {"slide": slide.pk}
@@ -267,6 +280,37 @@ def detection_start(
     return run, True
 
 
+def detections_start(
+    *, study: Study, slides: Sequence[Slide], user: User, client_key: uuid.UUID, wish: DetectionWish
+) -> list[Started]:
+    """Queue a detection for each of several slides; one that is refused does not hold up the others.
+
+    Args:
+        study: of the slides.
+        slides: with their study.
+        user: who asks.
+        client_key: drawn by the sender; each slide gets a key of its own from it, so that a retry starts nothing twice.
+        wish: the same for all.
+
+    Returns:
+        What became of each, in the order of ``slides``.
+
+    Raises:
+        ConflictError: ``no_current_model``; it would refuse every slide.
+        NotFoundError: ``model_not_found``; so would this.
+    """
+    _model_for(study.pk, wish.model_id)
+    return [_start_one(slide, user, uuid.uuid5(client_key, str(slide.pk)), wish) for slide in slides]
+
+
+def _start_one(slide: Slide, user: User, client_key: uuid.UUID, wish: DetectionWish) -> Started:
+    try:
+        run, _ = detection_start(slide=slide, user=user, client_key=client_key, wish=wish)
+    except DomainError as error:
+        return Started(slide, refusal=error)
+    return Started(slide, run=run)
+
+
 def _model_for(study_id: int, model_id: int | None) -> ModelVersion:
     if model_id is None:
         model = selectors.current_model(study_id)
@@ -285,7 +329,7 @@ def _model_for(study_id: int, model_id: int | None) -> ModelVersion:
 def _plan(run: DetectionRun, slide: Slide, params: DetectionParams) -> None:
     width, height = slide.width or 0, slide.height or 0
     frame = (int(width / run.scale), int(height / run.scale))
-    blocks = plan_blocks(frame, run.regions, block_px=params.block_px, scale=run.scale)
+    blocks = plan_blocks(frame, pixel_centred(run.regions), block_px=params.block_px, scale=run.scale)
     DetectionBlock.objects.bulk_create(
         [DetectionBlock(run=run, n=b.n, x=b.x, y=b.y, w=b.w, h=b.h) for b in blocks], batch_size=_BLOCKS_AT_ONCE
     )
@@ -317,3 +361,8 @@ def export_record(*, run: DetectionRun, user: User, kind: str) -> None:
     labeling.access_record(
         user=user, study=run.study, slide=run.slide, action="export_points", detail=f"detection {run.number} {kind}"
     )
+
+
+def counts_export_record(*, study: Study, user: User) -> None:
+    """Write down that somebody took a study's table of counts out."""
+    labeling.access_record(user=user, study=study, action="export_counts")

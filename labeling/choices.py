@@ -29,6 +29,7 @@ class Source(models.TextChoices):
     CLICK = "click", "Clicked in the viewer"
     POINTS = "points", "Imported points"
     IMPORT = "import", "Imported patches"
+    MINED = "mined", "Proposed by a model"
 
 
 class Shape(models.TextChoices):

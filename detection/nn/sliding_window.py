@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter
+from scipy.ndimage import find_objects, label, maximum_filter
 from torch import Tensor
 
 from detection.nn.blocks import CELL_PX, Block, DetectionParams, Region, inside_regions, region_mask
@@ -26,6 +26,7 @@ _BEFORE = PATCH_PX // 2 - _FIRST_CENTRE
 HALO = 2
 """Windows around a cell that are scored with it: one to smooth, one to compare."""
 _TIE = 1e-5
+_MOST_BOXES = 64
 
 Box = tuple[int, int, int, int]
 
@@ -50,11 +51,13 @@ class BlockResult:
         candidates: float32 (N, 3), columns x_l0, y_l0, score; scores from the floor upwards, not yet suppressed.
         read_px: model pixels of the block, within the regions, that were read.
         unreadable_px: those that could not be read; windows that touch one give no candidate.
+        unreadable: boxes (x, y, w, h) around them, in model pixels of the slide.
     """
 
     candidates: NDArray[np.float32]
     read_px: int
     unreadable_px: int
+    unreadable: list[Box]
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,20 @@ def detect_block(
         candidates=candidates[inside_regions(candidates[:, :2], regions)],
         read_px=int((wanted & readable).sum()),
         unreadable_px=int((wanted & ~readable).sum()),
+        unreadable=boxes_around(wanted & ~readable, (block.x, block.y)),
     )
+
+
+def boxes_around(mask: NDArray[np.bool_], corner: tuple[int, int]) -> list[Box]:
+    """Box each connected part of a mask, bool (h, w), whose first pixel is ``corner`` (x, y); one box where many."""
+    parts, count = label(mask)
+    if count > _MOST_BOXES:
+        parts = mask.astype(np.int32)
+    spans = [(down, across) for down, across in find_objects(parts)]
+    return [
+        (corner[0] + across.start, corner[1] + down.start, across.stop - across.start, down.stop - down.start)
+        for down, across in spans
+    ]
 
 
 def _cells(block: Block, frame: tuple[int, int], wanted: NDArray[np.bool_]) -> Iterator[tuple[_Span, _Span]]:

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Now
 from numpy.typing import NDArray
 
@@ -18,7 +18,7 @@ from detection.nn.blocks import Block, DetectionParams, region_mask
 from detection.nn.checkpoint import load_checkpoint
 from detection.nn.gate import Gate
 from detection.nn.network import PaperNet
-from detection.nn.nms import suppress
+from detection.nn.regions import pixel_centred
 from detection.nn.sliding_window import BlockResult, detect_block
 from detection.runs.devices import device, tell_device
 from labeling import media, readers
@@ -87,7 +87,7 @@ def _detect_one(run: DetectionRun, lease: leases.Lease) -> None:
             scale=run.scale,
             params=DetectionParams.from_json(run.params),
             gate=gate,
-            regions=run.regions,
+            regions=pixel_centred(run.regions),
         )
     _keep(run, lease, result)
 
@@ -100,10 +100,14 @@ def _keep(run: DetectionRun, lease: leases.Lease, result: BlockResult) -> None:
             candidates=result.candidates.astype("<f4").tobytes(),
             read_px=result.read_px,
             unread_px=result.unreadable_px,
+            unread=result.unreadable,
             error="",
         )
         if kept:
+            # The run's row is locked from here to the commit: the numbers have no gap and come in the order of commits.
             DetectionRun.objects.filter(pk=run.pk).update(done=F("done") + 1)
+            done = DetectionRun.objects.filter(pk=run.pk).values("done")
+            DetectionBlock.objects.filter(pk=lease.pk).update(nth=Subquery(done))
 
 
 @lru_cache(maxsize=1)
@@ -174,21 +178,21 @@ def _finish(run: DetectionRun, lease: leases.Lease) -> None:
 
 
 def _suppressed(run: DetectionRun) -> Points:
-    """Gather all candidates, keep the best of each neighbourhood, and shuffle so that a prefix is a fair sample."""
+    """Gather the candidates inside the regions, keep the best of each neighbourhood, and shuffle them.
+
+    A prefix of what is shuffled is a fair sample.
+    """
     done = DetectionBlock.objects.filter(run=run, state=BlockState.DONE).order_by("n")
-    packed = (bytes(raw or b"") for raw in done.values_list("candidates", flat=True).iterator(chunk_size=500))
-    parts = [np.frombuffer(raw, dtype="<f4").reshape(-1, 3) for raw in packed]
-    candidates = np.concatenate([np.zeros((0, 3), dtype=np.float32), *parts])
-    params = DetectionParams.from_json(run.params)
-    kept = suppress(candidates[:, :2], candidates[:, 2], radius_px=params.radius_l0(mpp=run.mpp, scale=run.scale))
-    return candidates[kept][np.random.default_rng(SHUFFLE_SEED).permutation(len(kept))]
+    points = exports.suppressed(run, done.values_list("candidates", flat=True).iterator(chunk_size=500))
+    return points[np.random.default_rng(SHUFFLE_SEED).permutation(len(points))]
 
 
 def _areas(run: DetectionRun, failed: list[DetectionBlock]) -> tuple[int, int]:
     """Sum the level-0 pixels inside the regions that were read, and that were not."""
     done = DetectionBlock.objects.filter(run=run, state=BlockState.DONE).values_list("read_px", "unread_px")
     read, unread = (sum(column) for column in zip(*done, strict=True))
-    unread += sum(int(region_mask((b.x, b.y, b.w, b.h), run.regions, run.scale).sum()) for b in failed)
+    regions = pixel_centred(run.regions)
+    unread += sum(int(region_mask((b.x, b.y, b.w, b.h), regions, run.scale).sum()) for b in failed)
     return round(read * run.scale**2), round(unread * run.scale**2)
 
 

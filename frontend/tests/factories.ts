@@ -76,7 +76,7 @@ export const detectionRun = (change: Partial<DetectionRun> = {}): DetectionRun =
   slide_code: "S001",
   state: "done",
   progress: { done: 4, total: 4, message: "", eta_s: null },
-  model: { id: 3, number: 3 },
+  model: { id: 3, number: 3, threshold: 0.5 },
   slide_sha256: HASH,
   model_sha256: HASH,
   code_version: "0.1.0",

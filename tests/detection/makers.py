@@ -13,7 +13,7 @@ import pyvips
 from numpy.typing import NDArray
 from PIL import Image
 
-from detection import models, services
+from detection import exports, models, services
 from detection.choices import ModelStatus, RunState, TrialState
 from detection.nn.checkpoint import CheckpointMeta, save_checkpoint
 from detection.nn.training import train
@@ -182,7 +182,7 @@ def finished_run(points: Sequence[tuple[float, float, float]], **fields: Any) ->
         state=RunState.DONE,
         points_sha256=media.store_bytes(packed.tobytes()),
         point_count=len(packed),
-        count=int((packed[:, 2].astype(float) >= threshold).sum()),
+        count=int(exports.at_threshold(packed, threshold).sum()),
         **{"area_px": 300_000, **fields},
     )
 

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from config.checks import api_views
 from detection.choices import RunState, Verdict
-from detection.models import DetectionRun, ModelComparison, ModelImport, Promotion, TrainingRun
+from detection.models import DetectionRun, ModelComparison, ModelImport, Promotion, Proposal, TrainingRun
 from tests.detection.makers import DetectionRunFactory as QueuedRun
 from tests.detection.makers import (
     ModelImportFactory,
@@ -48,11 +48,18 @@ CASES = [
     ("GET", "comparisons/{comparison}", EVERYBODY),
     ("GET", "model-imports/{import}", EVERYBODY),
     ("GET", "studies/{study}/detection-runs", EVERYBODY),
+    ("POST", "studies/{study}/detection-runs", LAB),
+    ("GET", "studies/{study}/counts", EVERYBODY),
+    ("GET", "studies/{study}/counts.csv", EVERYBODY),
+    ("GET", "studies/{study}/proposals", EVERYBODY),
+    ("POST", "studies/{study}/proposals", {**EVERYBODY, "lab": 403}),
     ("POST", "slides/{slide}/detection-runs", LAB),
     ("GET", "detection-runs/{detection}", EVERYBODY),
     ("PATCH", "detection-runs/{detection}", LAB),
     ("POST", "detection-runs/{queued}/cancel", LAB),
     ("GET", "detection-runs/{detection}/points", EVERYBODY),
+    ("GET", "detection-runs/{queued}/found", EVERYBODY),
+    ("GET", "detection-runs/{detection}/unread", EVERYBODY),
     ("GET", "detection-runs/{detection}/export.csv", EVERYBODY),
     ("GET", "detection-runs/{detection}/export.geojson", EVERYBODY),
 ]
@@ -62,6 +69,7 @@ BODIES: dict[str, dict] = {
     "detection-runs/{detection}": {"threshold": 0.7},
 }
 KINDS = ("study", "training", "trial", "model", "slide", "detection", "queued", "comparison", "import")
+ABOUT_SLIDES = {"studies/{study}/detection-runs"}
 FILES = {"studies/{study}/models/import"}
 
 
@@ -94,6 +102,8 @@ def call(client, method, route, ids):
         address = f"/api/{route.format(**ids)}?client_key={uuid.uuid4()}"
         return client.post(address, b"a file", content_type="application/octet-stream")
     body = {"client_key": str(uuid.uuid4()), **BODIES.get(route, {})} if method != "GET" else None
+    if body and route in ABOUT_SLIDES:
+        body["slides"] = [ids["slide"]]
     return getattr(client, method.lower())(f"/api/{route.format(**ids)}", body, format="json")
 
 
@@ -151,12 +161,13 @@ def test_the_table_is_whole():
 
 def test_refusals_change_nothing(people, things, own_media):
     def counts():
-        return [kind.objects.count() for kind in (TrainingRun, DetectionRun, ModelComparison, ModelImport, Promotion)]
+        kinds = (TrainingRun, DetectionRun, ModelComparison, ModelImport, Promotion, Proposal)
+        return [kind.objects.count() for kind in kinds]
 
     before = counts()
     for who in ("nobody", "stranger", "pathologist"):
-        for method, route, _ in CASES:
-            if method != "GET":
+        for method, route, rule in CASES:
+            if method != "GET" and rule[who] != 200:
                 call(people.client(who), method, route, things)
     assert TrainingRun.objects.get(pk=things["training"]).state == RunState.QUEUED
     assert DetectionRun.objects.get(pk=things["queued"]).state == RunState.QUEUED

@@ -9,7 +9,7 @@ import pytest
 from django.apps import apps
 from django.utils import timezone
 
-from detection import services
+from detection import exports, selectors, services
 from detection.choices import BlockState, ModelStatus, RunState
 from detection.models import DetectionBlock, DetectionRun, TrainingRun
 from detection.nn.search import SearchSpace
@@ -54,7 +54,7 @@ def test_a_detection_is_queued_with_everything_it_can_be_traced_by(people, slide
     assert answer.status_code == 201
     run = answer.json()
     assert run["state"] == "queued"
-    assert run["model"] == {"id": model.pk, "number": model.number}
+    assert run["model"] == {"id": model.pk, "number": model.number, "threshold": 0.62}
     assert (run["slide_sha256"], run["model_sha256"]) == (slide.sha256, model.sha256)
     assert (run["threshold"], run["slide_code"], run["created_by"]) == (0.62, slide.code, people.lab.name)
     assert run["code_version"]
@@ -96,6 +96,28 @@ def test_a_region_may_be_asked_for_and_is_kept(people, slide, model):
     region = [[10, 10], [200.5, 10], [200, 150]]
     run = start(people, slide, regions=[region]).json()
     assert run["regions"] == [region]
+
+
+@pytest.mark.parametrize(
+    ("region", "words"),
+    [
+        ([[0, 0], [300, 300], [300, 0], [0, 300]], "Region 2 crosses its own outline"),
+        ([[0, 0], [60, 0], [60, 60], [0, 60]], "Region 2 is smaller than one patch"),
+    ],
+)
+def test_a_region_that_nobody_can_count_in_is_named(people, slide, model, region, words):
+    answer = start(people, slide, regions=[[[0, 0], [100, 0], [100, 100]], region])
+    assert (answer.status_code, answer.json()["code"]) == (400, "region_invalid")
+    assert words in answer.json()["message"]
+    assert answer.json()["extra"] == {"region": 2}
+    assert not DetectionRun.objects.exists()
+
+
+def test_a_region_has_a_thousand_corners_at_most(people, slide, model):
+    turn = np.linspace(0, 2 * np.pi, 1001, endpoint=False)
+    ring = np.column_stack([250 + 200 * np.cos(turn), 250 + 200 * np.sin(turn)]).tolist()
+    assert start(people, slide, regions=[ring]).status_code == 400
+    assert start(people, slide, regions=[ring[:-1]]).status_code == 201
 
 
 @pytest.mark.parametrize(
@@ -192,6 +214,79 @@ def test_points_come_as_packed_floats(people, slide):
     assert answer["X-Content-Type-Options"] == "nosniff"
     found = np.frombuffer(b"".join(answer.streaming_content), "<f4").reshape(-1, 3)
     assert found.tolist() == np.array(POINTS, dtype="<f4").tolist()
+
+
+def test_points_are_fetched_once(people, slide):
+    run = finished_run(POINTS, slide=slide)
+    address, client = f"/api/detection-runs/{run.pk}/points", people.client("pathologist")
+    answer = client.get(address)
+    assert answer["ETag"] == f'"{run.points_sha256}"'
+    assert answer["Cache-Control"] == "private, max-age=31536000, immutable"
+    again = client.get(address, HTTP_IF_NONE_MATCH=answer["ETag"])
+    assert (again.status_code, again.content) == (304, b"")
+    assert client.get(address, HTTP_IF_NONE_MATCH='"another"').status_code == 200
+    stranger = people.client("stranger").get(address, HTTP_IF_NONE_MATCH=answer["ETag"])
+    assert stranger.status_code == 404
+
+
+def running_blocks(slide, *found):
+    """A run that goes on, with blocks that found these points, in the order in which they were done."""
+    run = DetectionRunFactory.create(slide=slide, state=RunState.RUNNING, done=len(found), total=len(found) + 1)
+    for nth, points in enumerate(found, start=1):
+        packed = np.array(points, dtype="<f4").tobytes()
+        DetectionBlock.objects.create(
+            run=run, n=len(found) - nth, x=0, y=0, w=512, h=512, state=BlockState.DONE, candidates=packed, nth=nth
+        )
+    DetectionBlock.objects.create(run=run, n=len(found), x=512, y=0, w=88, h=500)
+    return run
+
+
+def found_by(client, run, after=None):
+    answer = client.get(f"/api/detection-runs/{run.pk}/found", {} if after is None else {"after": after})
+    points = np.frombuffer(answer.content, "<f4").reshape(-1, 3)
+    return sorted(points[:, 0].tolist()), int(answer["Blocks-Done"])
+
+
+def test_what_a_run_has_found_comes_block_by_block(people, slide, monkeypatch):
+    run = running_blocks(slide, [(10, 10, 0.9), (12, 10, 0.4)], [], [(200, 10, 0.3)])
+    client = people.client("pathologist")
+    assert found_by(client, run) == ([10, 200], 3)  # (12, 10) is the first cell once more
+    assert found_by(client, run, after=1) == ([200], 3)
+    assert found_by(client, run, after=3) == ([], 3)
+    monkeypatch.setattr(exports, "_BLOCKS_AT_ONCE", 2)
+    assert found_by(client, run) == ([10], 2)
+    assert found_by(client, run, after=2) == ([200], 3)
+    answer = client.get(f"/api/detection-runs/{run.pk}/found")
+    assert (answer["Cache-Control"], answer["X-Content-Type-Options"]) == ("no-store", "nosniff")
+
+
+def test_a_run_that_waits_has_found_nothing(people, slide):
+    assert found_by(people.client("lab"), DetectionRunFactory.create(slide=slide)) == ([], 0)
+
+
+@pytest.mark.parametrize("after", ["-1", "x", "1.5", str(2**31)])
+def test_a_place_to_go_on_from_is_a_number_of_blocks(people, slide, after):
+    run = DetectionRunFactory.create(slide=slide)
+    answer = people.client("lab").get(f"/api/detection-runs/{run.pk}/found?after={after}")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+
+
+def test_areas_that_could_not_be_read_are_named(people, slide):
+    run = finished_run(POINTS, slide=slide, scale=2.0)
+    common = {"run": run, "w": 512, "h": 512, "y": 0}
+    DetectionBlock.objects.create(n=0, x=0, state=BlockState.DONE, candidates=b"", **common)
+    DetectionBlock.objects.create(n=1, x=512, state=BlockState.FAILED, error="No room.", **common)
+    DetectionBlock.objects.create(
+        n=2, x=1024, state=BlockState.DONE, candidates=b"", unread_px=9, unread=[[1030, 4, 3, 3]], **common
+    )
+    DetectionBlock.objects.create(n=3, x=1536, state=BlockState.DONE, candidates=b"", unread_px=9, **common)
+    areas = people.client("pathologist").get(f"/api/detection-runs/{run.pk}/unread").json()
+    assert [[a["x"], a["y"], a["width"], a["height"]] for a in areas] == [
+        [1024, 0, 1024, 1024],
+        [2060, 8, 6, 6],
+        [3072, 0, 1024, 1024],
+    ]
+    assert [a["reason"] for a in areas] == ["No room.", selectors.UNREADABLE, selectors.UNREADABLE]
 
 
 @pytest.mark.parametrize("tail", ["points", "export.csv", "export.geojson"])

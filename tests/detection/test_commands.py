@@ -88,6 +88,23 @@ def test_detect_inside_regions_of_a_geojson(slide, tmp_path):
     assert 0 < (found.count or 0) < len(scattered(600, 500))
 
 
+def test_detect_inside_regions_of_the_command_line(slide):
+    run(
+        *("detect", slide.code, "--here", "--study", slide.study.pk),
+        *("--region", "0,0 300,500", "--region", "400,0 600,0 600,300"),
+    )
+    found = DetectionRun.objects.get()
+    assert found.regions == [[[0, 0], [300, 0], [300, 500], [0, 500]], [[400, 0], [600, 0], [600, 300]]]
+    assert found.area_px == pytest.approx(300 * 500 + 200 * 300 / 2, rel=0.01)
+
+
+@pytest.mark.parametrize("text", ["", "1,2", "1,2 3", "a,b c,d", "0,0 9,9,9", "0,0 300,300 300,0 0,300"])
+def test_a_bad_region_is_refused_in_words(slide, text):
+    with pytest.raises(CommandError, match=r"[Rr]egion"):
+        run("detect", slide.code, "--study", slide.study.name, "--region", text)
+    assert not DetectionRun.objects.exists()
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -8,18 +8,22 @@ from django.db.models import F
 from django.db.models.functions import Now
 from scipy.spatial import cKDTree
 
-from detection import exports, leases, runs, services, tasks
+from detection import exports, leases, runs, selectors, services, tasks
 from detection.choices import BlockState, RunState
 from detection.models import DetectionBlock, DetectionRun
+from detection.nn.regions import inside
 from detection.nn.sliding_window import detect_block
 from detection.runs import detection as detection_runs
 from labeling import media, readers
+from labeling.slides.reader import SlideReader
 from tests.detection.makers import current_model, disc_field, scattered, start_detection, store_slide
 
 pytestmark = pytest.mark.django_db
 
 SIZE = (1300, 700)
 SMALL_BLOCKS = {"block_px": 512}
+ENOUGH_S = 200
+"""For one message, so that a busy machine does not end it before its blocks are done."""
 
 
 @pytest.fixture
@@ -90,7 +94,37 @@ def test_only_cells_inside_the_region_are_counted(slide, places):
     points = exports.read_points(run)
     assert points[:, 0].max() < 400
     assert run.count == pytest.approx((places[:, 0] < 400).sum(), abs=1)
-    assert run.area_px == pytest.approx(400 * 700, rel=0.01)
+    assert run.area_px == 400 * 700
+
+
+def test_neighbours_that_share_an_edge_count_each_cell_once_and_share_no_area(slide, places):
+    crooked: list[list[float]] = [[400, 0], [470, 350], [380, 700]]
+    left, right = [[0, 0], *crooked, [0, 700]], [*crooked[::-1], [1300, 0], [1300, 700]]
+    parts = [finished(start_detection(slide, regions=[part])) for part in (left, right)]
+    both = finished(start_detection(slide, regions=[left, right]))
+    whole = finished(start_detection(slide))
+    found = [set(map(tuple, exports.read_points(run).tolist())) for run in parts]
+    assert not found[0] & found[1]
+    assert sum(run.count or 0 for run in parts) == both.count == whole.count == len(places)
+    assert sum(run.area_px or 0 for run in parts) == both.area_px == whole.area_px
+
+
+def test_regions_that_overlap_count_and_measure_their_union(slide, places):
+    one: list[list[float]] = [[0, 0], [500, 0], [500, 700], [0, 700]]
+    other: list[list[float]] = [[300, 0], [800, 0], [800, 700], [300, 700]]
+    run = finished(start_detection(slide, regions=[one, other]))
+    assert run.area_px == 800 * 700
+    assert run.count == pytest.approx((places[:, 0] < 800).sum(), abs=1)
+
+
+def test_blocks_outside_all_regions_are_not_computed(slide):
+    regions: list[list[list[float]]] = [
+        [[0, 0], [120, 0], [0, 120]],
+        [[1200, 10], [1290, 10], [1290, 100], [1200, 100]],
+    ]
+    run = start_detection(slide, regions=regions, params=SMALL_BLOCKS)
+    assert sorted(run.blocks.values_list("x", "y")) == [(0, 0), (1024, 0)]
+    assert start_detection(slide, params=SMALL_BLOCKS).blocks.count() == 6
 
 
 def test_a_cancel_ends_it_and_no_worker_goes_on(slide):
@@ -109,7 +143,7 @@ def test_blocks_of_a_dead_worker_are_taken_again(slide):
     runs.detect(run.pk, seconds=0)
     dead = leases.claim(run.blocks.all())
     assert dead is not None
-    assert not runs.detect(run.pk)
+    assert not runs.detect(run.pk, seconds=ENOUGH_S)
     run.refresh_from_db()
     assert run.state == RunState.RUNNING
     assert run.pk not in leases.waiting_detections()
@@ -144,7 +178,7 @@ def test_a_block_that_fails_is_tried_three_times(slide, monkeypatch):
     monkeypatch.setattr("detection.runs.detection.detect_block", fails_on_the_second)
     for _ in range(3):
         with pytest.raises(MemoryError):
-            runs.detect(run.pk)
+            runs.detect(run.pk, seconds=ENOUGH_S)
     finished(run)
     assert run.state == RunState.INCOMPLETE
     assert run.blocks.get(n=1).attempts == 3
@@ -175,6 +209,50 @@ def test_a_missing_slide_file_ends_the_run_in_words(slide):
     assert (run.state, run.error_code) == (RunState.FAILED, "slide_damaged")
 
 
+def test_blocks_are_numbered_in_the_order_they_were_done(slide):
+    run = start_detection(slide, params=SMALL_BLOCKS)
+    first = run.blocks.get(n=0)
+    run.blocks.filter(pk=first.pk).update(state=BlockState.RUNNING, lease_until=Now() + timedelta(hours=1))
+    runs.detect(run.pk, seconds=ENOUGH_S)
+    run.blocks.filter(pk=first.pk).update(lease_until=Now() - timedelta(seconds=1))
+    finished(run)
+    order = list(run.blocks.order_by("nth").values_list("nth", "n"))
+    assert [nth for nth, _ in order] == list(range(1, run.total + 1))
+    assert order[-1] == (run.total, first.n)
+
+
+def test_what_blocks_found_adds_up_to_the_result(slide):
+    run = finished(start_detection(slide, params=SMALL_BLOCKS))
+    found, blocks = exports.found_after(run, 0)
+    assert blocks == run.total
+    assert sorted(found.tolist()) == sorted(exports.read_points(run).tolist())
+
+
+def test_what_is_found_so_far_obeys_the_edges_of_regions(slide):
+    left: list[list[float]] = [[0, 0], [400, 0], [470, 350], [380, 700], [0, 700]]
+    run = finished(start_detection(slide, regions=[left], params=SMALL_BLOCKS))
+    found, _ = exports.found_after(run, 0)
+    assert len(found)
+    assert inside(found[:, :2], [left]).all()
+    stray = np.array([[900.0, 350.0, 1.0]], dtype="<f4")
+    assert len(exports.suppressed(run, [stray.tobytes()])) == 0
+
+
+def test_a_part_that_cannot_be_read_is_boxed(slide, monkeypatch):
+    read = SlideReader.read
+
+    def blind(self, x, y, w, h, scale=1.0):
+        pixels, mask = read(self, x, y, w, h, scale)
+        mask[max(0, 100 - y) : max(0, 150 - y), max(0, 600 - x) : max(0, 700 - x)] = False
+        return pixels, mask
+
+    monkeypatch.setattr(SlideReader, "read", blind)
+    run = finished(start_detection(slide, params=SMALL_BLOCKS))
+    assert (run.state, run.unread_px) == (RunState.INCOMPLETE, 100 * 50)
+    [area] = selectors.unread_areas(run)
+    assert area == {"x": 600, "y": 100, "width": 100, "height": 50, "reason": selectors.UNREADABLE}
+
+
 def test_the_dial_counts_the_stored_points(slide):
     run = finished(start_detection(slide))
     scores = exports.read_points(run)[:, 2].astype(float)
@@ -192,9 +270,9 @@ def test_the_dial_turned_meanwhile_holds_at_the_end(slide):
 
 def test_an_end_that_fails_is_tried_again(slide, monkeypatch):
     run = start_detection(slide)
-    monkeypatch.setattr(detection_runs, "suppress", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(exports, "suppress", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        runs.detect(run.pk)
+        runs.detect(run.pk, seconds=ENOUGH_S)
     run.refresh_from_db()
     assert run.state == RunState.RUNNING
     assert run.pk in leases.waiting_detections()
@@ -205,10 +283,10 @@ def test_an_end_that_fails_is_tried_again(slide, monkeypatch):
 
 def test_an_end_that_fails_three_times_has_failed(slide, monkeypatch):
     run = start_detection(slide)
-    monkeypatch.setattr(detection_runs, "suppress", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(exports, "suppress", lambda *_, **__: 1 / 0)
     for _ in range(3):
         with pytest.raises(ZeroDivisionError):
-            runs.detect(run.pk)
+            runs.detect(run.pk, seconds=ENOUGH_S)
     assert finished(run).state == RunState.FAILED
     assert "ZeroDivisionError" in run.error
 

@@ -7,7 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from detection import exports, selectors
+from detection import exports, selectors, services
+from detection.choices import BlockState
+from detection.models import DetectionBlock
 from tests.detection.makers import finished_run
 from tests.factories import SlideFactory, StudyFactory
 
@@ -42,6 +44,7 @@ def test_the_csv_says_where_the_number_comes_from():
     assert float(notes["area_mm2"]) == pytest.approx(300_000 * 0.25**2 / 1e6)
     assert notes["started_by"] == run.created_by.name
     assert json.loads(notes["params"]) == run.params
+    assert notes["unread_areas"] == "[]"
 
 
 def test_no_cell_is_a_formula():
@@ -111,8 +114,46 @@ def test_a_geojson_without_points_is_whole():
     assert len(json.loads("".join(exports.export_geojson(run_of([]))))["features"]) == 1
 
 
+def unreadable_run():
+    run = run_of(scale=2.0, unread_px=1_048_576)
+    DetectionBlock.objects.create(run=run, n=0, x=0, y=512, w=512, h=512, state=BlockState.FAILED, error="No room.")
+    return run
+
+
+def test_the_csv_names_what_could_not_be_read():
+    notes = {row["provenance"]: row["value"] for row in rows_of(unreadable_run())}
+    assert json.loads(notes["unread_areas"]) == [
+        {"x": 0, "y": 1024, "width": 1024, "height": 1024, "reason": "No room."}
+    ]
+
+
+def test_the_geojson_shows_what_could_not_be_read():
+    found = json.loads("".join(exports.export_geojson(unreadable_run())))
+    _, unread, *cells = found["features"]
+    assert unread["properties"]["name"] == "Not read"
+    assert unread["properties"]["objectType"] == "annotation"
+    assert unread["properties"]["metadata"] == {"reason": "No room."}
+    ring = [[0, 1024], [1024, 1024], [1024, 2048], [0, 2048], [0, 1024]]
+    assert unread["geometry"] == {"type": "Polygon", "coordinates": [ring]}
+    assert len(cells) == 2
+
+
+def test_every_export_follows_the_saved_threshold():
+    run = run_of()
+    for threshold, count in ((0.0, 3), (0.61, 1), (1.0, 0)):
+        services.detection_set_threshold(run=run, threshold=threshold)
+        run = selectors.detection_run_at(run.pk)
+        rows = rows_of(run)
+        notes = {row["provenance"]: row["value"] for row in rows if row["provenance"]}
+        features = json.loads("".join(exports.export_geojson(run)))["features"]
+        assert (float(notes["threshold"]), int(notes["count"])) == (threshold, count)
+        assert len([row for row in rows if row["x_l0"]]) == len(features) - 1 == count
+        assert features[0]["properties"]["provenance"]["threshold"] == threshold
+
+
 def test_the_threshold_is_compared_as_the_browser_does():
-    # A stored 0.7 is 0.69999999 in 32 bits, and the browser compares in 64.
+    # A stored 0.7 is 0.69999999 in 32 bits: it is written as 0.700000, and counts at 0.7.
     points = np.array([[0, 0, 0.7], [0, 0, 0.75]], dtype=np.float32)
-    assert exports.at_threshold(points, 0.7).tolist() == [False, True]
+    assert exports.at_threshold(points, 0.7).tolist() == [True, True]
+    assert exports.at_threshold(points, 0.71).tolist() == [False, True]
     assert exports.at_threshold(points, 0.75).tolist() == [False, True]

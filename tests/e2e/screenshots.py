@@ -32,6 +32,7 @@ def addresses(page: Page, product: Product) -> Iterator[tuple[str, str]]:
     yield "training", f"{base}/training/{run}"
     yield "models", f"{base}/models"
     yield "model-card", f"{base}/models/{model}"
+    yield "counts", f"{base}/counts"
     yield "people", f"{base}/people"
     yield "label-whole", f"{base}/slides/{slide}/label"
     yield "label", f"{base}/slides/{slide}/label#x=5600&y=4400&zoom=1"

@@ -98,8 +98,9 @@ def test_lab_staff_uploads_two_micrographs(loop: Loop) -> None:
         expect(page.get_by_role("article", name=f"Slide {code}").get_by_role("link", name="Label")).to_be_visible(
             timeout=60_000
         )
+    study = ids(loop.product)["study"]
     with loop.product.database() as cursor:
-        cursor.execute("SELECT width, height, state FROM labeling_slide ORDER BY width")
+        cursor.execute("SELECT width, height, state FROM labeling_slide WHERE study_id = %s ORDER BY width", [study])
         assert cursor.fetchall() == [(600, 500, "ready"), (1228, 1228, "ready")]
 
 
@@ -184,7 +185,9 @@ def test_lab_staff_counts_the_field_and_sees_the_cells(loop: Loop) -> None:
     page.get_by_role("button", name="Count cells").click()
     expect(page.get_by_text("How this number came about")).to_be_visible(timeout=120_000)
     with loop.product.database() as cursor:
-        cursor.execute("SELECT id, state, count, point_count FROM detection_detectionrun")
+        cursor.execute(
+            "SELECT id, state, count, point_count FROM detection_detectionrun WHERE study_id = %s", [at["study"]]
+        )
         ((run, state, count, points),) = cursor.fetchall()
     assert state == "done"
     assert 5 <= count <= points

@@ -7,10 +7,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from detection import cli, exports, selectors, services
+from config.errors import DomainError
+from detection import cli, counts, exports, selectors, services
 from detection.models import DetectionRun, ModelVersion
 from labeling.cli import find_slide, find_user, in_words
-from labeling.models import Slide, User
+from labeling.models import Slide, Study
 
 Regions = list[list[list[float]]]
 
@@ -22,40 +23,91 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Name the options."""
-        parser.add_argument("slides", nargs="+", metavar="SLIDE", help="code, such as S001")
+        parser.add_argument("slides", nargs="*", metavar="SLIDE", help="code, such as S001")
+        parser.add_argument("--slide", action="append", default=[], help="the same; may be repeated")
+        parser.add_argument("--all", action="store_true", help="count every slide of the study that is ready")
         parser.add_argument("--study", help="name or id; may be left out where there is only one")
         parser.add_argument("--model", default="current", help="current, or a model's number")
         parser.add_argument("--regions", metavar="GEOJSON", help="count inside these polygons only, level-0 pixels")
+        parser.add_argument(
+            "--region",
+            action="append",
+            default=[],
+            metavar="'X,Y X,Y …'",
+            help="count inside: the corners of a polygon, or two opposite ones of a rectangle; may be repeated",
+        )
         parser.add_argument("--no-gate", action="store_true", help="judge every window, stained or not")
         parser.add_argument("--user", help="account on whose behalf; by default the study's creator")
         parser.add_argument("--here", action="store_true", help="detect in this process; no worker is needed")
         parser.add_argument("--points", action="store_true", help="write the counted points into the JSON file too")
         parser.add_argument("--json", metavar="OUT", help="write the results to this file")
+        parser.add_argument("--csv", metavar="OUT", help="write a table of the counts, a slide a line, to this file")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Start one run per slide, wait for all, and write what they found."""
+        """Start one run per slide, wait for all, and write what they found; no slide holds up another."""
         study = cli.study_named(options["study"])
-        user = find_user(options["user"], study)
         model = cli.model_named(study, options["model"])
-        slides = [find_slide(name, study.name) for name in options["slides"]]
-        regions = read_regions(Path(options["regions"])) if options["regions"] else None
-        params = {"gate": False} if options["no_gate"] else None
-        wish = services.DetectionWish(model_id=model.pk, regions=regions, params=params)
-        runs = [self._start(slide, user, wish, model) for slide in slides]
+        with in_words():
+            started = services.detections_start(
+                study=study,
+                slides=_slides(study, options),
+                user=find_user(options["user"], study),
+                client_key=uuid.uuid4(),
+                wish=_wish(model, options),
+            )
+        failures = [failure for one in started if (failure := self._tell(one, model))]
+        runs = [one.run for one in started if one.run]
         for run in runs:
-            if options["here"]:
-                cli.work_here(lambda run=run: _detect(run.pk), run, self.stdout.write)  # type: ignore[misc]
+            failures += self._bring_to_its_end(run, here=options["here"])
+        found = [selectors.detection_run_at(run.pk) for run in runs]
+        words = [_words(run.pk, with_points=options["points"]) for run in found]
+        if runs:
+            cli.write_json(
+                options["json"], {"runs": words, "refused": [_refused(one) for one in started if not one.run]}
+            )
+            cli.write_text(options["csv"], "".join(counts.export_counts((run.slide, run) for run in found)))
+        cli.check_all_ended_well(found, failures)
+
+    def _tell(self, one: services.Started, model: ModelVersion) -> str:
+        """Say that a run began; a refusal is given back, to be said at the end."""
+        if one.run:
+            self.stdout.write(f"detection run {one.run.number}: slide {one.slide.code}, model {model.number}")
+        return f"slide {one.slide.code}: {one.refusal.message}" if one.refusal else ""
+
+    def _bring_to_its_end(self, run: DetectionRun, *, here: bool) -> list[str]:
+        """Wait for a run, or work on it; what goes wrong on the way is this run's own."""
+        try:
+            if here:
+                cli.work_here(lambda: _detect(run.pk), run, self.stdout.write)
             else:
                 cli.wait_for(run, self.stdout.write)
-        cli.write_json(options["json"], {"runs": [_words(run.pk, with_points=options["points"]) for run in runs]})
-        for run in runs:
-            cli.check_ended_well(run)
+        except Exception as error:  # noqa: BLE001 - the other slides go on; it is said at the end
+            return [f"{run}: {type(error).__name__}: {error}"]
+        return []
 
-    def _start(self, slide: Slide, user: User, wish: services.DetectionWish, model: ModelVersion) -> DetectionRun:
-        with in_words():
-            run, _ = services.detection_start(slide=slide, user=user, client_key=uuid.uuid4(), wish=wish)
-        self.stdout.write(f"detection run {run.number}: slide {slide.code}, model {model.number}")
-        return run
+
+def _slides(study: Study, options: dict[str, Any]) -> list[Slide]:
+    names = [*options["slides"], *options["slide"]]
+    if bool(names) == options["all"]:
+        raise CommandError("Name the slides to count, or take --all.")
+    if not options["all"]:
+        return list({slide.pk: slide for slide in (find_slide(name, study.name) for name in names)}.values())
+    slides = list(counts.slides_to_count(study).select_related("study"))
+    if not slides:
+        raise CommandError(f"Study {study.name} has no slide that is ready.")
+    return slides
+
+
+def _wish(model: ModelVersion, options: dict[str, Any]) -> services.DetectionWish:
+    regions = [corners_of(text) for text in options["region"]]
+    regions += read_regions(Path(options["regions"])) if options["regions"] else []
+    params = {"gate": False} if options["no_gate"] else None
+    return services.DetectionWish(model_id=model.pk, regions=regions or None, params=params)
+
+
+def _refused(one: services.Started) -> dict[str, Any]:
+    refusal = one.refusal or DomainError("")
+    return {"slide_code": one.slide.code, "code": refusal.code, "message": refusal.message}
 
 
 def _detect(run_id: int) -> None:
@@ -71,6 +123,18 @@ def _words(run_id: int, *, with_points: bool) -> dict[str, Any]:
     if with_points and run.points_sha256:
         words["points"] = [[round(x, 2), round(y, 2), round(s, 6)] for x, y, s in exports.counted_points(run).tolist()]
     return words
+
+
+def corners_of(text: str) -> list[list[float]]:
+    """Read ``x,y x,y …``: the corners of a polygon, or two opposite ones of a rectangle, in level-0 pixels."""
+    try:
+        corners = [[float(number) for number in pair.split(",")] for pair in text.split()]
+        if len(corners) == 2:
+            (left, top), (right, bottom) = corners
+            corners = [[left, top], [right, top], [right, bottom], [left, bottom]]
+    except ValueError as error:
+        raise CommandError(f"--region takes corners 'X,Y X,Y …' in pixels of the slide, not {text!r}.") from error
+    return corners
 
 
 def read_regions(path: Path) -> Regions:

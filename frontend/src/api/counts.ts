@@ -1,12 +1,13 @@
-/** The newest count of every slide, for the slide grid. */
+/** The newest count of every slide, for the slide grid and the table of counts; many counts started at once. */
 
-import { useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
-import { isRunning } from "./polling";
-import { request } from "./request";
-import type { DetectionRun, Id, Page } from "./types";
+import { isRunning, newClientKey, pollWhile } from "./polling";
+import { apiUrl, request } from "./request";
+import type { DetectionRun, Id, Page, SlideCount, StartedCounts } from "./types";
 
 export const latestCountsKey = (study: Id) => ["latest-counts", study] as const;
+export const countsKey = (study: Id) => ["counts", study] as const;
 
 const SLOW_POLL_MS = 3000;
 
@@ -23,3 +24,44 @@ export function useLatestCounts(study: Id) {
       query.state.data?.results.some((run) => isRunning(run.state)) ? SLOW_POLL_MS : false,
   });
 }
+
+/** The table of counts, page by page; asked again while one of them runs. */
+export function useCounts(study: Id, page: number, pageSize: number) {
+  return useQuery({
+    queryKey: [...countsKey(study), page],
+    queryFn: ({ signal }) =>
+      request<Page<SlideCount>>("GET", `studies/${study}/counts`, {
+        query: { page, page_size: pageSize },
+        signal,
+      }),
+    placeholderData: keepPreviousData,
+    refetchInterval: ({ state }) =>
+      pollWhile(state.data?.results.some(({ run }) => isRunning(run?.state)) ?? false),
+  });
+}
+
+const MOST_AT_ONCE = 100;
+
+/** Starts a count of each slide; many go in several requests, and what was refused comes back with the reason. */
+export function useStartCounts(study: Id) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: async (slides: readonly Id[]) => {
+      const all: StartedCounts = { runs: [], refused: [] };
+      for (let first = 0; first < slides.length; first += MOST_AT_ONCE) {
+        const body = { slides: slides.slice(first, first + MOST_AT_ONCE), client_key: newClientKey() };
+        const started = await request<StartedCounts>("POST", `studies/${study}/detection-runs`, { body });
+        all.runs.push(...started.runs);
+        all.refused.push(...started.refused);
+      }
+      return all;
+    },
+    onSettled: () =>
+      Promise.all([
+        client.invalidateQueries({ queryKey: countsKey(study) }),
+        client.invalidateQueries({ queryKey: latestCountsKey(study) }),
+      ]),
+  });
+}
+
+export const countsCsvUrl = (study: Id): string => apiUrl(`studies/${study}/counts.csv`);

@@ -2,11 +2,12 @@
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
-import { decodePoints } from "@/viewer/points";
+import { decodePoints, joinPoints, NO_POINTS, type Points } from "@/viewer/points";
 
+import { latestCountsKey } from "./counts";
 import { isRunning, pollWhile } from "./polling";
 import { apiUrl, request, requestBytes } from "./request";
-import type { DetectionRun, Id, Page, Region } from "./types";
+import type { DetectionRun, Id, Page, Region, UnreadArea } from "./types";
 
 const runsKey = (studyId: Id, slideId: Id) =>
   ["studies", studyId, "detection-runs", { slide: slideId }] as const;
@@ -33,11 +34,59 @@ export function useRunPoints(runId: Id | null) {
   return useQuery({
     queryKey: pointsKey(runId),
     queryFn: async ({ signal }) =>
-      decodePoints(await requestBytes(`detection-runs/${runId}/points`, { signal })),
+      decodePoints((await requestBytes(`detection-runs/${runId}/points`, { signal })).bytes),
     enabled: runId !== null,
     staleTime: Infinity,
     gcTime: 60_000,
     structuralSharing: false,
+  });
+}
+
+interface Found {
+  readonly points: Points;
+  /** Blocks whose points are here. */
+  readonly blocks: number;
+}
+
+const NOTHING_FOUND: Found = { points: NO_POINTS, blocks: 0 };
+
+async function foundSince(runId: Id, known: Found, signal: AbortSignal): Promise<Found> {
+  const { bytes, headers } = await requestBytes(`detection-runs/${runId}/found`, {
+    query: { after: known.blocks },
+    signal,
+  });
+  const blocks = Number(headers.get("Blocks-Done") ?? known.blocks);
+  if (blocks === known.blocks) return known;
+  return foundSince(runId, { points: joinPoints(known.points, decodePoints(bytes)), blocks }, signal);
+}
+
+/** What a run has found so far: each time only the blocks that were done since. */
+export function useFoundPoints(run: Pick<DetectionRun, "id" | "state" | "progress"> | null) {
+  const runId = run?.id ?? null;
+  const blocksDone = run?.progress.done ?? 0;
+  const client = useQueryClient();
+  const key = ["detection-found", runId] as const;
+  return useQuery({
+    queryKey: key,
+    queryFn: ({ signal }) =>
+      runId === null
+        ? NOTHING_FOUND
+        : foundSince(runId, client.getQueryData<Found>(key) ?? NOTHING_FOUND, signal),
+    enabled: isRunning(run?.state),
+    refetchInterval: ({ state }) => pollWhile((state.data?.blocks ?? 0) < blocksDone),
+    gcTime: 60_000,
+    structuralSharing: false,
+    select: ({ points }) => points,
+  });
+}
+
+/** Where a run could not read the slide; asked again when more blocks have failed. */
+export function useUnreadAreas(run: Pick<DetectionRun, "id" | "unread_px" | "blocks_failed"> | null) {
+  return useQuery({
+    queryKey: ["detection-unread", run?.id, run?.unread_px, run?.blocks_failed] as const,
+    queryFn: ({ signal }) => request<UnreadArea[]>("GET", `detection-runs/${run?.id}/unread`, { signal }),
+    enabled: run !== null && (run.unread_px > 0 || run.blocks_failed > 0),
+    staleTime: Infinity,
   });
 }
 
@@ -70,8 +119,13 @@ export function useDetectionWrites(studyId: Id, slideId: Id) {
     }),
     setThreshold: useMutation({
       mutationFn: ({ runId, threshold }: { runId: Id; threshold: number }) =>
-        request<DetectionRun>("PATCH", `detection-runs/${runId}`, { body: { threshold } }),
-      onSuccess: store,
+        request<DetectionRun>("PATCH", `detection-runs/${runId}`, { body: { threshold }, keepalive: true }),
+      // One after the other: what was set last is what stays.
+      scope: { id: `thresholds of ${slideId}` },
+      onSuccess: (run) => {
+        store(run);
+        void client.invalidateQueries({ queryKey: latestCountsKey(studyId) });
+      },
     }),
   };
 }

@@ -30,6 +30,8 @@ export interface RequestOptions {
   /** Bytes instead of JSON. */
   readonly file?: Blob;
   readonly signal?: AbortSignal;
+  /** Sent even when the page is left at this moment; for small bodies. */
+  readonly keepalive?: boolean;
 }
 
 export function apiUrl(path: string, query: Query = {}): string {
@@ -92,6 +94,7 @@ async function send(method: string, path: string, options: RequestOptions): Prom
       credentials: "same-origin",
       body: data,
       signal: options.signal,
+      keepalive: options.keepalive,
     });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
@@ -114,9 +117,14 @@ export async function request<T>(method: string, path: string, options: RequestO
   return (await response.json()) as T;
 }
 
+export interface Answer {
+  readonly bytes: ArrayBuffer;
+  readonly headers: Headers;
+}
+
 /** Ask for bytes (points of a run). */
-export async function requestBytes(path: string, options: RequestOptions = {}): Promise<ArrayBuffer> {
+export async function requestBytes(path: string, options: RequestOptions = {}): Promise<Answer> {
   const response = await send("GET", path, options);
   if (!response.ok) throw await toError(response);
-  return response.arrayBuffer();
+  return { bytes: await response.arrayBuffer(), headers: response.headers };
 }

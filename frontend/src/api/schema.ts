@@ -274,6 +274,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/detection-runs/{run_id}/found": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        get: operations["detection_run_found"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/detection-runs/{run_id}/points": {
         parameters: {
             query?: never;
@@ -288,6 +310,28 @@ export interface paths {
          *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
          */
         get: operations["detection_run_points"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/detection-runs/{run_id}/unread": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        get: operations["detection_run_unread"];
         put?: never;
         post?: never;
         delete?: never;
@@ -739,6 +783,45 @@ export interface paths {
         patch: operations["study_update"];
         trace?: never;
     };
+    "/api/studies/{study_id}/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description A list: filtered by an allow-list, ordered, in pages. */
+        get: operations["count_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{study_id}/counts.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        get: operations["count_csv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/studies/{study_id}/dataset-freezes": {
         parameters: {
             query?: never;
@@ -784,7 +867,8 @@ export interface paths {
         /** @description A list: filtered by an allow-list, ordered, in pages. */
         get: operations["detection_run_list"];
         put?: never;
-        post?: never;
+        /** @description A list: filtered by an allow-list, ordered, in pages. */
+        post: operations["detection_runs_start"];
         delete?: never;
         options?: never;
         head?: never;
@@ -936,6 +1020,24 @@ export interface paths {
         get: operations["promotion_list"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{study_id}/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description A list: filtered by an allow-list, ordered, in pages. */
+        get: operations["proposal_list"];
+        put?: never;
+        /** @description A list: filtered by an allow-list, ordered, in pages. */
+        post: operations["proposal_mine"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1250,6 +1352,13 @@ export interface components {
             too_few: boolean;
             verdict: components["schemas"]["Verdict"];
         };
+        /** @description Which model counted, and its own threshold. */
+        CountingModel: {
+            id: number;
+            number: number;
+            /** Format: double */
+            threshold: number;
+        };
         /** @description One point of the curve. */
         CurvePoint: {
             step: number;
@@ -1401,7 +1510,7 @@ export interface components {
             finished_at: string | null;
             slide: number;
             slide_code: string;
-            model: components["schemas"]["ModelRef"];
+            model: components["schemas"]["CountingModel"];
             slide_sha256: string;
             model_sha256: string;
             params: {
@@ -1440,6 +1549,22 @@ export interface components {
             /** @description polygons in level-0 pixels; absent: the whole slide */
             regions?: number[][][] | null;
             params?: components["schemas"]["DetectionParamsRequest"];
+        };
+        /** @description Which slides to count, whole, and with which model. */
+        DetectionsStartRequest: {
+            /**
+             * Format: uuid
+             * @description drawn by the sender; the same key never makes a second row
+             */
+            client_key: string;
+            slides: number[];
+            model_id?: number | null;
+            params?: components["schemas"]["DetectionParamsRequest"];
+        };
+        /** @description What became of several slides that were to be counted. */
+        DetectionsStarted: {
+            runs: components["schemas"]["DetectionRun"][];
+            refused: components["schemas"]["RefusedSlide"][];
         };
         /** @description Every refusal. */
         Error: {
@@ -1620,6 +1745,20 @@ export interface components {
             validation: components["schemas"]["Scores"];
             test: components["schemas"]["Scores"];
         };
+        /** @description Where to look for finds that are probably wrong, and how many proposals may wait. */
+        MineRequest: {
+            /** @description absent: all slides of the study */
+            slides?: number[];
+            /** @default 24 */
+            limit: number;
+        };
+        /** @description What the search gave. */
+        Mined: {
+            /** @description new proposals */
+            made: number;
+            /** @description proposals that nobody has judged, the new ones too */
+            waiting: number;
+        };
         /** @description A counter, trained here or imported. */
         Model: {
             id: number;
@@ -1739,6 +1878,13 @@ export interface components {
             radius_um?: number;
             classes?: components["schemas"]["NewLabelClassRequest"][];
         };
+        /** @description One line of the table of counts: a slide and its newest detection. */
+        NewestCount: {
+            slide: number;
+            slide_code: string;
+            case_code: string;
+            run: components["schemas"]["DetectionRun"] | null;
+        };
         /** @enum {unknown} */
         NullEnum: null;
         /** @description Who made a model, when, with what. */
@@ -1820,6 +1966,21 @@ export interface components {
             previous?: string | null;
             results: components["schemas"]["Model"][];
         };
+        PaginatedNewestCountList: {
+            /** @example 123 */
+            count: number;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?page=4
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?page=2
+             */
+            previous?: string | null;
+            results: components["schemas"]["NewestCount"][];
+        };
         PaginatedPromotionList: {
             /** @example 123 */
             count: number;
@@ -1834,6 +1995,21 @@ export interface components {
              */
             previous?: string | null;
             results: components["schemas"]["Promotion"][];
+        };
+        PaginatedProposalList: {
+            /** @example 123 */
+            count: number;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?page=4
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?page=2
+             */
+            previous?: string | null;
+            results: components["schemas"]["Proposal"][];
         };
         PaginatedTrainingRunList: {
             /** @example 123 */
@@ -1933,6 +2109,23 @@ export interface components {
         };
         /** @enum {string} */
         PromotionKind: "promotion" | "roll_back";
+        /** @description A patch without a label, to be judged by labelling it. */
+        Proposal: {
+            patch_id: number;
+            slide: number;
+            slide_code: string;
+            x_l0: number;
+            y_l0: number;
+            /**
+             * Format: double
+             * @description of the model, 0 to 1
+             */
+            score: number;
+            /** @description number of the detection */
+            run: number;
+            /** @description number of the model */
+            model: number;
+        };
         /** @description Who said it. */
         Reader: {
             readonly id: number;
@@ -1949,6 +2142,13 @@ export interface components {
         ReasonRequest: {
             /** @default  */
             reason: string;
+        };
+        /** @description A slide of which no count could be started, and why. */
+        RefusedSlide: {
+            slide: number;
+            slide_code: string;
+            code: string;
+            message: string;
         };
         /** @description Receiver operating characteristic: lists of equal length. */
         Roc: {
@@ -2090,7 +2290,7 @@ export interface components {
         /** @enum {string} */
         SlideState: "queued" | "processing" | "ready" | "failed";
         /** @enum {string} */
-        Source: "click" | "points" | "import";
+        Source: "click" | "points" | "import" | "mined";
         /** @description Patches of one source. */
         SourceCount: {
             source: components["schemas"]["Source"];
@@ -2295,6 +2495,14 @@ export interface components {
         };
         /** @enum {string} */
         TrialState: "running" | "done" | "pruned" | "stopped" | "failed";
+        /** @description A box in level-0 pixels that could not be read. */
+        UnreadArea: {
+            x: number;
+            y: number;
+            width: number;
+            height: number;
+            reason: string;
+        };
         /** @enum {string} */
         Verdict: "better" | "worse" | "not_told_apart";
         /** @enum {string} */
@@ -2616,6 +2824,33 @@ export interface operations {
             };
         };
     };
+    detection_run_found: {
+        parameters: {
+            query?: {
+                /** @description Blocks-Done of the answer before */
+                after?: number;
+            };
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description float32 x_l0, y_l0, score of a run that still runs */
+            200: {
+                headers: {
+                    /** @description the next after */
+                    "Blocks-Done"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+        };
+    };
     detection_run_points: {
         parameters: {
             query?: never;
@@ -2634,6 +2869,27 @@ export interface operations {
                 };
                 content: {
                     "application/octet-stream": string;
+                };
+            };
+        };
+    };
+    detection_run_unread: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnreadArea"][];
                 };
             };
         };
@@ -3224,6 +3480,53 @@ export interface operations {
             };
         };
     };
+    count_list: {
+        parameters: {
+            query?: {
+                /** @description A page number within the paginated result set. */
+                page?: number;
+                /** @description Number of results to return per page. */
+                page_size?: number;
+            };
+            header?: never;
+            path: {
+                study_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedNewestCountList"];
+                };
+            };
+        };
+    };
+    count_csv: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                study_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+        };
+    };
     freeze_list: {
         parameters: {
             query?: {
@@ -3335,6 +3638,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PaginatedDetectionRunList"];
+                };
+            };
+        };
+    };
+    detection_runs_start: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                study_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DetectionsStartRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DetectionsStarted"];
                 };
             };
         };
@@ -3558,6 +3886,58 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PaginatedPromotionList"];
+                };
+            };
+        };
+    };
+    proposal_list: {
+        parameters: {
+            query?: {
+                /** @description A page number within the paginated result set. */
+                page?: number;
+                /** @description Number of results to return per page. */
+                page_size?: number;
+                slide?: number;
+            };
+            header?: never;
+            path: {
+                study_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedProposalList"];
+                };
+            };
+        };
+    };
+    proposal_mine: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                study_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["MineRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Mined"];
                 };
             };
         };

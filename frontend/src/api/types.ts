@@ -36,6 +36,10 @@ export type PatchLabel = Schemas["PatchLabel"];
 export type Patch = Schemas["Patch"];
 export type PatchSummary = Schemas["PatchSummary"];
 
+/** A find that is probably no cell: a patch without a label, judged by labelling it. */
+export type Proposal = Schemas["Proposal"];
+export type Mined = Schemas["Mined"];
+
 export type Scores = Schemas["Scores"];
 export type SplitScores = Schemas["Metrics"];
 export type CurvePoint = Schemas["CurvePoint"];
@@ -84,6 +88,9 @@ export type DetectionState = RunState;
 /** A polygon in level-0 pixels of the slide. */
 export type Region = [number, number][];
 export type DetectionRun = Omit<Schemas["DetectionRun"], "regions"> & { regions: Region[] | null };
+export type SlideCount = Omit<Schemas["NewestCount"], "run"> & { readonly run: DetectionRun | null };
+export type StartedCounts = Schemas["DetectionsStarted"];
+export type UnreadArea = Schemas["UnreadArea"];
 export type NewDetection = Omit<Schemas["DetectionStartRequest"], "regions"> & { regions?: Region[] | null };
 
 export type SystemInfo = Schemas["System"];

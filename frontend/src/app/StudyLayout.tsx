@@ -6,6 +6,7 @@ import {
   IconLayoutGrid,
   IconPhotoScan,
   IconRosetteDiscountCheck,
+  IconTable,
   IconUsers,
   type Icon,
 } from "@tabler/icons-react";
@@ -48,6 +49,7 @@ export function StudyLayout() {
     { name: nav.datasets, to: paths.datasets(id), icon: IconDatabase },
     { name: nav.training, to: paths.trainings(id), icon: IconFlask2 },
     { name: nav.models, to: paths.models(id), icon: IconRosetteDiscountCheck },
+    { name: nav.counts, to: paths.counts(id), icon: IconTable },
     { name: nav.people, to: paths.people(id), icon: IconUsers },
   ];
   return (

@@ -18,7 +18,9 @@ export const paths = {
   trainOn: (study: Ref, dataset: Ref) => `/studies/${study}/training?dataset=${dataset}`,
   models: (study: Ref) => `/studies/${study}/models`,
   model: (study: Ref, model: Ref) => `/studies/${study}/models/${model}`,
+  counts: (study: Ref) => `/studies/${study}/counts`,
   people: (study: Ref) => `/studies/${study}/people`,
   label: (study: Ref, slide: Ref) => `/studies/${study}/slides/${slide}/label`,
   detect: (study: Ref, slide: Ref) => `/studies/${study}/slides/${slide}/detect`,
+  detectRun: (study: Ref, slide: Ref, run: Ref) => `/studies/${study}/slides/${slide}/detect?run=${run}`,
 } as const;

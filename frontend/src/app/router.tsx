@@ -2,6 +2,7 @@
 
 import { createBrowserRouter, Navigate, type RouteObject } from "react-router";
 
+import { CountsPage } from "@/pages/CountsPage";
 import { DatasetsPage } from "@/pages/DatasetsPage";
 import { ModelCardPage } from "@/pages/ModelCardPage";
 import { ModelsPage } from "@/pages/ModelsPage";
@@ -31,6 +32,7 @@ const studyPages: RouteObject[] = [
   { path: "training/:runId", lazy: trainingPage },
   { path: "models", element: <ModelsPage /> },
   { path: "models/:modelId", element: <ModelCardPage /> },
+  { path: "counts", element: <CountsPage /> },
   { path: "people", element: <PeoplePage /> },
 ];
 

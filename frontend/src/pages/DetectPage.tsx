@@ -1,11 +1,18 @@
 /** Detect: lab staff have the cells of a slide counted, and everybody sees the number with its picture. */
 
 import { useMemo, useState } from "react";
+import { useSearchParams } from "react-router";
 
-import { useDetectionWrites, useRunPoints, useSlideDetections } from "@/api/detections";
+import {
+  useDetectionWrites,
+  useFoundPoints,
+  useRunPoints,
+  useSlideDetections,
+  useUnreadAreas,
+} from "@/api/detections";
 import { useModels } from "@/api/models";
-import { newClientKey } from "@/api/polling";
-import type { DetectionRun, Region as RegionJson } from "@/api/types";
+import { isRunning, newClientKey } from "@/api/polling";
+import type { DetectionRun, Region as RegionJson, UnreadArea } from "@/api/types";
 import { DetectPanel } from "@/features/detect/DetectPanel";
 import { DetectStage } from "@/features/detect/DetectStage";
 import type { Plan } from "@/features/detect/NewCount";
@@ -22,6 +29,7 @@ import { ViewerPage, type ReadySlidePage } from "@/viewer/ViewerPage";
 const KEYS = [MOVE_KEYS, COUNT_KEYS, LOOK_KEYS];
 const EMPTY_PLAN: Plan = { where: "whole", regions: [], tool: null };
 const NO_RUNS: DetectionRun[] = [];
+const NO_AREAS: UnreadArea[] = [];
 
 function useDetectKeys(plan: Plan, canDraw: boolean, onPlan: (plan: Plan) => void): void {
   const { showCells, isFilled } = useViewerSettings();
@@ -44,14 +52,25 @@ function useShownRegions(plan: Plan, run: DetectionRun | null): readonly Region[
   }, [plan, runRegions]);
 }
 
+/** Points of a run: `points` to count with, `drawn` on the slide. */
+function useShownPoints(run: DetectionRun | null) {
+  const result = useRunPoints(run && hasResult(run) ? run.id : null);
+  const found = useFoundPoints(run).data ?? null;
+  const points = isRunning(run?.state) ? found : (result.data ?? null);
+  // What was found so far stays on the slide until the result is here.
+  const drawn = points ?? (hasResult(run) ? found : null);
+  return { points, pointsError: result.error, drawn };
+}
+
 function useRuns({ study, slide, has }: ReadySlidePage) {
   const canDetect = has("lab") || has("admin");
   const runs = useSlideDetections(study.id, slide.id).data ?? NO_RUNS;
-  const [chosenId, setChosenId] = useState<number | null>(null);
+  const [search] = useSearchParams();
+  const [chosenId, setChosenId] = useState<number | null>(Number(search.get("run")) || null);
   const run = runToShow(runs, chosenId);
-  const points = useRunPoints(run && hasResult(run) ? run.id : null);
+  const unread = useUnreadAreas(run).data ?? NO_AREAS;
   const dial = useThreshold(run, canDetect);
-  return { runs, run, points, dial, canDetect, show: setChosenId };
+  return { runs, run, ...useShownPoints(run), unread, dial, canDetect, show: setChosenId };
 }
 
 function DetectSlide({
@@ -62,7 +81,7 @@ function DetectSlide({
   readonly isPanelOpen: boolean;
 }) {
   const { study, slide, has } = page;
-  const { runs, run, points, dial, canDetect, show } = useRuns(page);
+  const { runs, run, points, pointsError, drawn, unread, dial, canDetect, show } = useRuns(page);
   const models = useModels(study.id).data?.results;
   const model = models?.find(({ status }) => status === "current") ?? null;
   const writes = useDetectionWrites(study.id, slide.id);
@@ -74,8 +93,8 @@ function DetectSlide({
   const regions = useShownRegions(plan, run);
   const isPlanning = plan.where === "regions";
   const shown = useMemo(
-    () => (points.data && !isPlanning ? { points: points.data, threshold: dial.value, colour } : null),
-    [points.data, dial.value, colour, isPlanning],
+    () => (drawn && !isPlanning ? { points: drawn, threshold: dial.value, colour } : null),
+    [drawn, dial.value, colour, isPlanning],
   );
   useDetectKeys(plan, canDetect && model !== null, setPlan);
 
@@ -96,6 +115,7 @@ function DetectSlide({
         page={page}
         run={shown}
         regions={regions}
+        unread={isPlanning ? NO_AREAS : unread}
         tool={plan.tool}
         mode={mode}
         onDrawn={(region) => setPlan({ ...plan, regions: [...plan.regions, region] })}
@@ -107,8 +127,8 @@ function DetectSlide({
           slide={slide}
           run={run}
           runs={runs}
-          points={points.data ?? null}
-          pointsError={points.error}
+          points={points}
+          pointsError={pointsError}
           dial={dial}
           colour={colour}
           canDetect={canDetect}

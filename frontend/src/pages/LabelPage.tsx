@@ -4,9 +4,12 @@ import { useCallback, useMemo, useState } from "react";
 
 import { useRunPoints, useSlideDetections } from "@/api/detections";
 import { LabelPanel } from "@/features/label/LabelPanel";
-import { LabelStage } from "@/features/label/LabelStage";
+import { LabelStage, type Goal } from "@/features/label/LabelStage";
 import type { Mark } from "@/features/label/marks";
-import { useLabelling } from "@/features/label/useLabelling";
+import { useLabelling, type Labelling } from "@/features/label/useLabelling";
+import { useProposing, type Proposing } from "@/features/label/useProposing";
+import type { Proposal } from "@/api/types";
+import { imagePoint, middleOf, type ImagePoint } from "@/viewer/coordinates";
 import type { ShownRun } from "@/viewer/DetectionLayer";
 import { LABEL_KEYS, LOOK_KEYS, MOVE_KEYS } from "@/viewer/KeysHelp";
 import { colourOf } from "@/viewer/markStyle";
@@ -38,15 +41,48 @@ function useLatestRun({ study, slide }: ReadySlidePage): LatestRun {
   return { run, line: words.detectionsOf(latest.number, count?.toLocaleString("en") ?? "…") };
 }
 
+const placeOf = ({ x_l0: x, y_l0: y }: Proposal): ImagePoint => imagePoint(x, y);
+
+/** While a proposal is chosen, the keys of the classes judge it, and a click elsewhere leaves it. */
+function withProposal(
+  labelling: Labelling,
+  { chosen, choose }: Proposing,
+  judge: (classId: number | null) => void,
+): Labelling {
+  if (!chosen) return labelling;
+  return {
+    ...labelling,
+    chooseClass: judge,
+    withdraw: () => judge(null),
+    select: (mark) => {
+      choose(null);
+      labelling.select(mark);
+    },
+  };
+}
+
 function LabelSlide({ page, isPanelOpen }: { readonly page: ReadySlidePage; readonly isPanelOpen: boolean }) {
-  const labelling = useLabelling(page);
+  const own = useLabelling(page);
+  const proposing = useProposing(page);
   const { run, line } = useLatestRun(page);
-  const [goal, setGoal] = useState<Mark | null>(null);
+  const [goal, setGoal] = useState<Goal | null>(null);
   const onGoalReached = useCallback(() => setGoal(null), []);
+  const { chosen } = proposing;
+  const judge = (classId: number | null): void => {
+    const next = proposing.judge(classId);
+    if (next) setGoal({ at: middleOf(placeOf(next)) });
+  };
+  const labelling = withProposal(own, proposing, judge);
   const goTo = (mark: Mark): void => {
     labelling.select(mark);
     setGoal(mark);
   };
+  const goToProposal = (proposal: Proposal): void => {
+    own.select(null);
+    proposing.choose(proposal);
+    setGoal({ at: middleOf(placeOf(proposal)) });
+  };
+  const asked = useMemo(() => chosen && placeOf(chosen), [chosen]);
   return (
     <>
       <LabelStage
@@ -54,11 +90,20 @@ function LabelSlide({ page, isPanelOpen }: { readonly page: ReadySlidePage; read
         labelling={labelling}
         run={run}
         goal={goal}
+        asked={asked}
         isSaveShown={!isPanelOpen && labelling.canLabel}
         onGoalReached={onGoalReached}
       />
       {isPanelOpen && (
-        <LabelPanel items={page.study.classes} labelling={labelling} detections={line} onGoTo={goTo} />
+        <LabelPanel
+          items={page.study.classes}
+          labelling={labelling}
+          detections={line}
+          proposing={proposing}
+          onGoTo={goTo}
+          onGoToProposal={goToProposal}
+          onJudge={judge}
+        />
       )}
     </>
   );

@@ -1,10 +1,13 @@
 /** The points of a detection run over the slide. */
 
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 
 import type { Size } from "./coordinates";
-import { drawPoints, type PointsDrawn, type PointsMode } from "./drawPoints";
+import { DensityMap } from "./density";
+import { HeatPainter } from "./drawHeat";
+import { drawPoints, pointsDrawn, type PointsDrawn, type PointsMode, type PointsOptions } from "./drawPoints";
 import { OverlayCanvas, type Draw } from "./OverlayCanvas";
+import { PanPicture } from "./panPicture";
 import { indexInWorker } from "./pointIndex";
 import type { Points, RangeQuery } from "./points";
 import type { SlideView } from "./slideView";
@@ -21,12 +24,13 @@ interface DetectionLayerProps {
   readonly size: Size;
   readonly mode?: PointsMode;
   readonly isFilled: boolean;
-  /** Told what was drawn whenever that changes. */
+  /** Told what is drawn whenever that has changed and the view rests. */
   readonly onDrawn?: (drawn: PointsDrawn) => void;
 }
 
 /** Below this many points looking at each is as quick as an index. */
 const INDEX_FROM = 20_000;
+const REST_MS = 90;
 
 /** The index of these points, once the worker has built it; without one, every point is looked at. */
 function usePointIndex(points: Points): RangeQuery | null {
@@ -43,8 +47,30 @@ function usePointIndex(points: Points): RangeQuery | null {
   return built?.points === points ? built.query : null;
 }
 
-const isSame = (a: PointsDrawn | null, b: PointsDrawn): boolean =>
-  a !== null && a.kind === b.kind && a.shown === b.shown && a.total === b.total && a.topPerPx === b.topPerPx;
+/** Tells what is drawn once nothing has moved for a moment. */
+function useToldAtRest(
+  slideView: SlideView,
+  points: Points,
+  options: PointsOptions,
+  onDrawn?: (drawn: PointsDrawn) => void,
+): void {
+  useEffect(() => {
+    if (!onDrawn) return undefined;
+    const tell = (): void => {
+      const view = slideView.getView();
+      if (view) onDrawn(pointsDrawn(view, points, options));
+    };
+    let timer = setTimeout(tell, REST_MS);
+    const unsubscribe = slideView.subscribe(() => {
+      clearTimeout(timer);
+      timer = setTimeout(tell, REST_MS);
+    });
+    return () => {
+      clearTimeout(timer);
+      unsubscribe();
+    };
+  }, [slideView, points, options, onDrawn]);
+}
 
 export function DetectionLayer({
   slideView,
@@ -54,24 +80,25 @@ export function DetectionLayer({
   isFilled,
   onDrawn,
 }: DetectionLayerProps) {
-  const query = usePointIndex(run.points);
-  const last = useRef<PointsDrawn | null>(null);
   const { points, threshold, colour } = run;
-  const draw: Draw = useCallback(
-    (context, view) => {
-      const drawn = drawPoints(context, view, points, {
-        threshold,
-        colour,
-        isFilled,
-        mode,
-        query,
-        image: size,
-      });
-      if (isSame(last.current, drawn)) return;
-      last.current = drawn;
-      onDrawn?.(drawn);
-    },
-    [points, threshold, colour, isFilled, mode, query, size, onDrawn],
+  const { width, height } = size;
+  const query = usePointIndex(points);
+  const [heat] = useState(() => new HeatPainter());
+  const [picture] = useState(() => new PanPicture());
+  const image = useMemo(() => ({ width, height }), [width, height]);
+  const density = useMemo(
+    () => new DensityMap(points, threshold, image, query),
+    [points, threshold, image, query],
   );
+  const options = useMemo(
+    () => ({ threshold, colour, isFilled, mode, query, image, density, heat }),
+    [threshold, colour, isFilled, mode, query, image, density, heat],
+  );
+  const render: Draw = useCallback(
+    (context, view) => drawPoints(context, view, points, options),
+    [points, options],
+  );
+  const draw: Draw = useCallback((context, view) => picture.draw(context, view, render), [picture, render]);
+  useToldAtRest(slideView, points, options, onDrawn);
   return <OverlayCanvas slideView={slideView} draw={draw} />;
 }

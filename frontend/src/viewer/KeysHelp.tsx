@@ -51,6 +51,7 @@ export const COUNT_KEYS: KeyGroup = {
   keys: [
     [["R"], words.rectangle],
     [["P"], words.polygon],
+    [["[", "]"], words.threshold],
     [["Enter", words.doubleClick], words.closePolygon],
     [["Esc"], words.clear],
   ],

@@ -1,7 +1,8 @@
 /** Draws labels: constant size on screen, class told by shape and colour, a light halo, never dropped. */
 
-import { toScreen, type ImagePoint, type View } from "./coordinates";
-import { drawDensity } from "./drawDensity";
+import { toScreen, visibleBox, type ImagePoint, type View } from "./coordinates";
+import { binSide, countBins, smoothed, topDensity } from "./density";
+import { HeatPainter } from "./drawHeat";
 import { SELECTED, type MarkShape, type StyleOf } from "./markStyle";
 
 export interface DrawnMark {
@@ -24,6 +25,7 @@ const MARGIN_PX = 24;
 /** From here on shapes cover each other; the density layer says more. */
 const MOST_SHAPES = 3000;
 const SMALLER_FROM = 700;
+const heatOfMarks = new HeatPainter();
 
 export function shapePath(shape: MarkShape, r: number): Path2D {
   const path = new Path2D();
@@ -81,8 +83,11 @@ export function drawMarks(
     .map((mark) => ({ mark, screen: toScreen(view, mark.at) }))
     .filter(({ screen }) => isNear(screen.x, screen.y, view));
   if (seen.length > MOST_SHAPES) {
-    const xy = Float32Array.from(seen.flatMap(({ screen }) => [screen.x, screen.y]));
-    drawDensity(context, view, { xy, weight: 1 });
+    const xy = Float32Array.from(seen.flatMap(({ mark }) => [mark.at.x, mark.at.y]));
+    const ones = new Float32Array(seen.length).fill(1);
+    const points = { count: seen.length, xy, scores: ones, descending: ones };
+    const bins = smoothed(countBins(points, 0, visibleBox(view), binSide(view.scale)));
+    heatOfMarks.draw(context, view, bins, topDensity(bins));
     return;
   }
   const radius = seen.length > SMALLER_FROM ? MARK_RADIUS_PX * 0.6 : MARK_RADIUS_PX;

@@ -1,8 +1,17 @@
 /** Draws the points of a detection run: each cell while they can be told apart, their density when not. */
 
-import { imagePoint, shownShare, toScreen, visibleBox, type Size, type View } from "./coordinates";
-import { CELL_PX, drawDensity } from "./drawDensity";
-import { pointsInView, type Points, type RangeQuery } from "./points";
+import {
+  imagePoint,
+  shownShare,
+  toScreen,
+  visibleBox,
+  type ImageBox,
+  type Size,
+  type View,
+} from "./coordinates";
+import type { DensityMap } from "./density";
+import type { HeatPainter } from "./drawHeat";
+import { countAtLeast, countInBox, pointsInBox, type Points, type RangeQuery, type Wanted } from "./points";
 
 export type PointsMode = "auto" | "points" | "density";
 
@@ -13,6 +22,8 @@ export interface PointsOptions {
   readonly mode: PointsMode;
   readonly query: RangeQuery | null;
   readonly image: Size;
+  readonly density: DensityMap;
+  readonly heat: HeatPainter;
 }
 
 /** What was drawn, for the line that says so. */
@@ -24,86 +35,144 @@ export interface PointsDrawn {
   readonly topPerPx: number | null;
 }
 
-export const SAMPLE = 40_000;
+export const SAMPLE = 20_000;
 /** One point per this many CSS pixels²: closer than that they run into one another. */
 const CROWDED_PX2 = 110;
-const SQUARES_FROM = 6000;
-/** At this zoom a cell is large enough to be judged, so each is shown however many there are. */
-const CELLS_FROM_SCALE = 0.5;
+/** From the first zoom on cells begin to be shown however many there are; at the second each can be judged. */
+const CELLS_FROM_SCALE = [0.3, 0.5] as const;
+const INDEX_SHARE = 0.1;
 
 export function drawPoints(
   context: CanvasRenderingContext2D,
   view: View,
   points: Points,
   options: PointsOptions,
-): PointsDrawn {
-  const { threshold, query, image } = options;
+): void {
+  const { density, heat, image } = options;
   const box = visibleBox(view);
-  const share = shownShare(view, image);
-  const { shown, total } = pointsInView(points, { box, threshold, limit: SAMPLE, query, share });
-  const xy = screenPositions(view, points, shown);
-  const kind = kindOf(options.mode, total, image, view);
-  if (kind === "density") {
-    const weight = shown.length === 0 ? 0 : total / shown.length;
-    const grid = drawDensity(context, view, { xy, weight });
-    const topPerPx = grid.top / (CELL_PX / view.scale) ** 2;
-    return { kind, shown: total, total, topPerPx };
+  const area = screenArea(view, image);
+  const total = density.estimate(box);
+  const cells = cellsShare(options.mode, total / (area / CROWDED_PX2), view.scale);
+  context.save();
+  if (cells < 1) {
+    context.save();
+    context.globalAlpha = 1 - cells;
+    clipToSlide(context, view, image);
+    heat.draw(context, view, density.around(box, view.scale), density.topPerPx);
+    context.restore();
   }
-  drawDots(context, xy, options);
-  return { kind, shown: shown.length, total, topPerPx: null };
+  if (cells > 0) {
+    context.globalAlpha = cells;
+    const radius = dotRadius(area / Math.max(1, Math.min(total, SAMPLE)), options.isFilled);
+    drawDots(
+      context,
+      view,
+      points,
+      pointsInBox(points, wantedOf(view, options, box), SAMPLE),
+      radius,
+      options,
+    );
+  }
+  context.restore();
 }
 
-function kindOf(mode: PointsMode, total: number, image: Size, view: View): "points" | "density" {
-  if (mode !== "auto") return mode;
-  if (view.scale >= CELLS_FROM_SCALE) return "points";
+/** Says what `drawPoints` draws, with the exact numbers: too much for every frame of a million points. */
+export function pointsDrawn(view: View, points: Points, options: PointsOptions): PointsDrawn {
+  const { density, image, mode, threshold } = options;
+  const box = visibleBox(view);
+  const isWhole = shownShare(view, image) === 1;
+  const total = isWhole ? countAtLeast(points, threshold) : countInBox(points, wantedOf(view, options, box));
+  const crowding = density.estimate(box) / (screenArea(view, image) / CROWDED_PX2);
+  if (cellsShare(mode, crowding, view.scale) < 0.5) {
+    return { kind: "density", shown: total, total, topPerPx: density.topPerPx };
+  }
+  return { kind: "points", shown: Math.min(total, SAMPLE), total, topPerPx: null };
+}
+
+/** The last bins reach beyond the slide. */
+function clipToSlide(context: CanvasRenderingContext2D, view: View, { width, height }: Size): void {
+  const { x, y } = toScreen(view, imagePoint(0, 0));
+  context.beginPath();
+  context.rect(x, y, width * view.scale, height * view.scale);
+  context.clip();
+}
+
+function wantedOf(view: View, { threshold, query, image }: PointsOptions, box: ImageBox): Wanted {
+  return { box, threshold, query: shownShare(view, image) < INDEX_SHARE ? query : null };
+}
+
+function screenArea(view: View, image: Size): number {
   const width = Math.min(view.size.width, image.width * view.scale);
-  const height = Math.min(view.size.height, image.height * view.scale);
-  return total > (width * height) / CROWDED_PX2 ? "density" : "points";
+  return width * Math.min(view.size.height, image.height * view.scale);
 }
 
-function screenPositions(view: View, points: Points, shown: Uint32Array): Float32Array {
-  const xy = new Float32Array(2 * shown.length);
-  const origin = toScreen(view, imagePoint(0, 0));
-  shown.forEach((i, at) => {
-    xy[2 * at] = origin.x + points.xy[2 * i]! * view.scale;
-    xy[2 * at + 1] = origin.y + points.xy[2 * i + 1]! * view.scale;
-  });
-  return xy;
+const between = (value: number, from: number, to: number): number =>
+  Math.min(1, Math.max(0, (value - from) / (to - from)));
+
+/** How much of the picture is single cells, 0 to 1; the rest is density. In between one fades into the other. */
+export function cellsShare(mode: PointsMode, crowding: number, scale: number): number {
+  if (mode !== "auto") return mode === "points" ? 1 : 0;
+  const asTheyFit = 1 - between(Math.log2(Math.max(crowding, 1e-6)), -0.5, 0.5);
+  return Math.max(asTheyFit, between(Math.log2(scale), ...logs(CELLS_FROM_SCALE)));
 }
 
-function dotsPath(xy: Float32Array, radius: number): Path2D {
-  const path = new Path2D();
-  const isSquare = xy.length / 2 > SQUARES_FROM;
-  for (let i = 0; i < xy.length; i += 2) {
-    const [x, y] = [xy[i]!, xy[i + 1]!];
-    if (isSquare) path.rect(x - radius, y - radius, 2 * radius, 2 * radius);
-    else {
-      path.moveTo(x + radius, y);
-      path.arc(x, y, radius, 0, 2 * Math.PI);
-    }
+const logs = ([from, to]: readonly [number, number]): [number, number] => [Math.log2(from), Math.log2(to)];
+
+/** The closer the dots lie, the smaller they are; in quarters of a pixel. */
+export function dotRadius(px2PerDot: number, isFilled: boolean): number {
+  const radius = 0.28 * Math.sqrt(px2PerDot) - 1.4;
+  return Math.round(4 * Math.min(isFilled ? 3 : 5, Math.max(1.4, radius))) / 4;
+}
+
+const RING_FROM = 3.25;
+const HALO_PX = 1.1;
+
+interface Dot {
+  readonly key: string;
+  readonly canvas: HTMLCanvasElement;
+  /** Side in CSS pixels. */
+  readonly side: number;
+}
+
+let lastDot: Dot | null = null;
+
+/** A dot drawn once, to be stamped many times: a path of ten thousand arcs takes a browser tenths of a second. */
+function dotOf(radius: number, { colour, isFilled }: PointsOptions): Dot {
+  const ratio = window.devicePixelRatio || 1;
+  const isRing = !isFilled && radius >= RING_FROM;
+  const key = `${radius} ${isRing} ${colour} ${ratio}`;
+  if (lastDot?.key === key) return lastDot;
+  const side = 2 * Math.ceil(radius + HALO_PX + 1);
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = Math.ceil(side * ratio);
+  const context = canvas.getContext("2d");
+  if (context) {
+    context.scale(ratio, ratio);
+    context.arc(side / 2, side / 2, radius, 0, 2 * Math.PI);
+    context.strokeStyle = "rgba(255, 255, 255, 0.9)";
+    context.lineWidth = 2 * HALO_PX + (isRing ? 2 : 0);
+    context.stroke();
+    context.lineWidth = 2;
+    context.strokeStyle = context.fillStyle = colour;
+    if (isRing) context.stroke();
+    else context.fill();
   }
-  return path;
+  lastDot = { key, canvas, side };
+  return lastDot;
 }
 
 function drawDots(
   context: CanvasRenderingContext2D,
-  xy: Float32Array,
-  { colour, isFilled }: PointsOptions,
+  view: View,
+  { xy }: Points,
+  shown: Uint32Array,
+  radius: number,
+  options: PointsOptions,
 ): void {
-  const count = xy.length / 2;
-  const radius = count > SQUARES_FROM ? 1.4 : isFilled || count > 1500 ? 3 : 5;
-  const path = dotsPath(xy, radius);
-  context.save();
-  context.strokeStyle = "rgba(255, 255, 255, 0.9)";
-  context.lineWidth = count > SQUARES_FROM ? 1 : isFilled ? 2.4 : 4.2;
-  context.stroke(path);
-  if (isFilled || count > SQUARES_FROM) {
-    context.fillStyle = colour;
-    context.fill(path);
-  } else {
-    context.strokeStyle = colour;
-    context.lineWidth = 2;
-    context.stroke(path);
+  const { canvas, side } = dotOf(radius, options);
+  const origin = toScreen(view, imagePoint(0, 0));
+  const [left, top] = [origin.x - side / 2, origin.y - side / 2];
+  for (const i of shown) {
+    context.drawImage(canvas, left + xy[2 * i]! * view.scale, top + xy[2 * i + 1]! * view.scale, side, side);
   }
-  context.restore();
 }

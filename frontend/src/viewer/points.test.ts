@@ -1,7 +1,16 @@
 import { describe, expect, it } from "vitest";
 
 import { buildIndex, queryOf } from "./pointIndex";
-import { countAtLeast, decodePoints, pointsInView, PointsFileError, scoreHistogram } from "./points";
+import {
+  countAtLeast,
+  countInBox,
+  decodePoints,
+  joinPoints,
+  NO_POINTS,
+  pointsInBox,
+  PointsFileError,
+  scoreHistogram,
+} from "./points";
 
 function fileOf(triples: readonly (readonly [number, number, number])[]): ArrayBuffer {
   const view = new DataView(new ArrayBuffer(triples.length * 12));
@@ -93,35 +102,42 @@ describe("the histogram", () => {
   });
 });
 
-describe("points in view", () => {
+describe("points in a box", () => {
   const points = manyPoints(20_000);
   const query = queryOf(buildIndex(points.xy));
   const box = { x: 100, y: 200, width: 150, height: 90 };
 
   it("are the same with and without the index", () => {
-    const options = { box, threshold: 0.4, limit: 100_000 };
-    const scanned = pointsInView(points, options);
-    const indexed = pointsInView(points, { ...options, query, share: 0.01 });
-    expect([...indexed.shown]).toEqual([...scanned.shown]);
-    expect(indexed.total).toBe(scanned.total);
-    expect(scanned.total).toBeGreaterThan(100);
+    const scanned = pointsInBox(points, { box, threshold: 0.4 }, 100_000);
+    const indexed = pointsInBox(points, { box, threshold: 0.4, query }, 100_000);
+    expect([...indexed].sort((a, b) => a - b)).toEqual([...scanned]);
+    expect(countInBox(points, { box, threshold: 0.4, query })).toBe(scanned.length);
+    expect(scanned.length).toBeGreaterThan(100);
   });
 
-  it("are a prefix when there are too many, with the exact total", () => {
-    const all = pointsInView(points, { box, threshold: 0.2, limit: 100_000 });
-    const some = pointsInView(points, { box, threshold: 0.2, limit: 50 });
-    expect([...some.shown]).toEqual([...all.shown].slice(0, 50));
-    expect(some.total).toBe(all.total);
+  it("are a prefix, a fair sample, when there are too many", () => {
+    const all = pointsInBox(points, { box, threshold: 0.2 }, 100_000);
+    const some = pointsInBox(points, { box, threshold: 0.2 }, 50);
+    expect([...some]).toEqual([...all].slice(0, 50));
+    expect(pointsInBox(NO_POINTS, { box, threshold: 0 }, 50)).toHaveLength(0);
   });
 
   it("over the whole slide are what the count says", () => {
     const whole = { x: 0, y: 0, width: 1000, height: 800 };
-    for (const threshold of [0, 0.33, 0.9]) {
-      const looked = pointsInView(points, { box: whole, threshold, limit: 10 });
-      const known = pointsInView(points, { box: whole, threshold, limit: 10, share: 1 });
-      expect(looked.total).toBe(countAtLeast(points, threshold));
-      expect(known.total).toBe(looked.total);
-      expect([...known.shown]).toEqual([...looked.shown]);
+    for (const threshold of [0, 0.33, 0.9, points.scores[7]!]) {
+      expect(countInBox(points, { box: whole, threshold })).toBe(countAtLeast(points, threshold));
     }
+  });
+});
+
+describe("points of a run that goes on", () => {
+  it("are joined block by block, as if they had come at once", () => {
+    const all = manyPoints(500);
+    const bytes = new Float32Array(1500);
+    for (let i = 0; i < 500; i += 1) bytes.set([all.xy[2 * i]!, all.xy[2 * i + 1]!, all.scores[i]!], 3 * i);
+    const parts = [0, 0, 120, 121, 500].map((end, n, ends) =>
+      decodePoints(bytes.slice(3 * (ends[n - 1] ?? 0), 3 * end).buffer),
+    );
+    expect(parts.reduce(joinPoints, NO_POINTS)).toEqual(all);
   });
 });

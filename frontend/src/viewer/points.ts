@@ -1,4 +1,4 @@
-/** The points of a detection run: decoding, counting above a threshold, what a view shows of them. */
+/** The points of a detection run: decoding, counting at a threshold, finding them in a box. */
 
 import type { ImageBox } from "./coordinates";
 
@@ -51,6 +51,35 @@ export function countAtLeast(points: Points, threshold: number): number {
   return low;
 }
 
+export const NO_POINTS: Points = decodePoints(new ArrayBuffer(0));
+
+/** One after the other; a run that goes on grows like this. */
+export function joinPoints(first: Points, second: Points): Points {
+  const count = first.count + second.count;
+  const join = (a: Float32Array, b: Float32Array): Float32Array => {
+    const both = new Float32Array(a.length + b.length);
+    both.set(a);
+    both.set(b, a.length);
+    return both;
+  };
+  return {
+    count,
+    xy: join(first.xy, second.xy),
+    scores: join(first.scores, second.scores),
+    descending: mergeDescending(first.descending, second.descending),
+  };
+}
+
+function mergeDescending(first: Float32Array, second: Float32Array): Float32Array {
+  const both = new Float32Array(first.length + second.length);
+  let [i, j] = [0, 0];
+  for (let at = 0; at < both.length; at += 1) {
+    const takesFirst = j >= second.length || (i < first.length && first[i]! >= second[j]!);
+    both[at] = takesFirst ? first[i++]! : second[j++]!;
+  }
+  return both;
+}
+
 export interface Histogram {
   readonly from: number;
   readonly to: number;
@@ -67,67 +96,54 @@ export function scoreHistogram(points: Points, from: number, to: number, bins: n
   return { from, to, counts };
 }
 
-export interface PointsInView {
-  /** Indices of the points to draw: all of them, or a fair sample of `limit`. */
-  readonly shown: Uint32Array;
-  /** How many points of the view reach the threshold. */
-  readonly total: number;
-}
-
 /** Finds points in a box by an index; without one every point is looked at. */
 export type RangeQuery = (box: ImageBox) => ArrayLike<number>;
 
-export interface InViewOptions {
+export interface Wanted {
   readonly box: ImageBox;
   readonly threshold: number;
-  readonly limit: number;
   readonly query?: RangeQuery | null;
-  /** Share of the slide's area that the box covers: a small box goes through the index, 1 means all of it. */
-  readonly share?: number;
 }
 
-const INDEX_SHARE = 0.1;
-
-/** The first `limit` points of the whole slide; how many there are is known without looking at each. */
-function pointsOfAll(points: Points, threshold: number, limit: number): PointsInView {
-  const total = countAtLeast(points, threshold);
+/**
+ * Calls `take` with each point of a box that reaches the threshold, until it says false. Without an index they come in
+ * the order of the file, of which any beginning is a fair sample.
+ */
+export function eachInBox(
+  { count, xy, scores }: Points,
+  { box, threshold, query }: Wanted,
+  take: (i: number) => boolean,
+): void {
   const least = Math.fround(threshold);
-  const shown = new Uint32Array(Math.min(limit, total));
-  let found = 0;
-  for (let i = 0; found < shown.length; i += 1) {
-    if (points.scores[i]! >= least) {
-      shown[found] = i;
-      found += 1;
-    }
+  const [right, bottom] = [box.x + box.width, box.y + box.height];
+  const found = query?.(box);
+  const end = found ? found.length : count;
+  for (let at = 0; at < end; at += 1) {
+    const i = found ? found[at]! : at;
+    if (scores[i]! < least) continue;
+    const [x, y] = [xy[2 * i]!, xy[2 * i + 1]!];
+    if (x >= box.x && x < right && y >= box.y && y < bottom && !take(i)) return;
   }
-  return { shown, total };
 }
 
-function inBox({ xy, count }: Points, box: ImageBox): (take: (i: number) => void) => void {
-  const right = box.x + box.width;
-  const bottom = box.y + box.height;
-  return (take) => {
-    for (let i = 0; i < count; i += 1) {
-      const x = xy[2 * i]!;
-      const y = xy[2 * i + 1]!;
-      if (x >= box.x && x < right && y >= box.y && y < bottom) take(i);
-    }
-  };
+/** How many points of a box reach the threshold. */
+export function countInBox(points: Points, wanted: Wanted): number {
+  let total = 0;
+  eachInBox(points, wanted, () => {
+    total += 1;
+    return true;
+  });
+  return total;
 }
 
-/** The points of a view at a threshold, sampled down to `limit` with the exact total beside it. */
-export function pointsInView(points: Points, options: InViewOptions): PointsInView {
-  const { box, threshold, limit, query, share } = options;
-  if (share === 1) return pointsOfAll(points, threshold, limit);
-  const least = Math.fround(threshold);
+/** The points of a box that reach the threshold, or `limit` of them where there are more. */
+export function pointsInBox(points: Points, wanted: Wanted, limit: number): Uint32Array {
   const shown = new Uint32Array(Math.min(limit, points.count));
   let total = 0;
-  const take = (i: number): void => {
-    if (points.scores[i]! < least) return;
-    if (total < shown.length) shown[total] = i;
+  eachInBox(points, wanted, (i) => {
+    shown[total] = i;
     total += 1;
-  };
-  if (query && share !== undefined && share < INDEX_SHARE) Uint32Array.from(query(box)).sort().forEach(take);
-  else inBox(points, box)(take);
-  return { shown: shown.subarray(0, Math.min(total, shown.length)), total };
+    return total < shown.length;
+  });
+  return shown.subarray(0, total);
 }

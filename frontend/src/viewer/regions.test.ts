@@ -1,7 +1,15 @@
 import { describe, expect, it } from "vitest";
 
 import { imagePoint, polygonArea } from "./coordinates";
-import { clampToImage, isLargeEnough, rectangle, regionFromJson, regionToJson } from "./regions";
+import {
+  clampToImage,
+  crossesItself,
+  faultOf,
+  MOST_CORNERS,
+  rectangle,
+  regionFromJson,
+  regionToJson,
+} from "./regions";
 
 describe("regions", () => {
   it("are the same rectangle from whichever corner it is drawn", () => {
@@ -30,8 +38,37 @@ describe("regions", () => {
   });
 
   it("must hold a patch", () => {
-    expect(isLargeEnough(rectangle(imagePoint(0, 0), imagePoint(70, 70)), 70)).toBe(true);
-    expect(isLargeEnough(rectangle(imagePoint(0, 0), imagePoint(69, 70)), 70)).toBe(false);
-    expect(isLargeEnough([imagePoint(0, 0), imagePoint(900, 900)], 70)).toBe(false);
+    expect(faultOf(rectangle(imagePoint(0, 0), imagePoint(70, 70)), 70)).toBeNull();
+    expect(faultOf(rectangle(imagePoint(0, 0), imagePoint(69, 70)), 70)).toBe("small");
+    expect(faultOf([imagePoint(0, 0), imagePoint(900, 900)], 70)).toBe("small");
+  });
+
+  it("must not cross their own outline, but may touch it", () => {
+    const bowTie = regionFromJson([
+      [0, 0],
+      [300, 300],
+      [300, 0],
+      [0, 300],
+    ]);
+    expect(faultOf(bowTie, 70)).toBe("crossing");
+    const touching = regionFromJson([
+      [0, 0],
+      [150, 150],
+      [300, 0],
+      [300, 300],
+      [150, 150],
+      [0, 300],
+    ]);
+    expect(crossesItself(touching)).toBe(false);
+    expect(faultOf(touching, 70)).toBeNull();
+  });
+
+  it("have a thousand corners at most", () => {
+    const corners = Array.from({ length: MOST_CORNERS + 1 }, (_, n) => {
+      const turn = (2 * Math.PI * n) / (MOST_CORNERS + 1);
+      return imagePoint(500 + 400 * Math.cos(turn), 500 + 400 * Math.sin(turn));
+    });
+    expect(faultOf(corners, 70)).toBe("corners");
+    expect(faultOf(corners.slice(1), 70)).toBeNull();
   });
 });

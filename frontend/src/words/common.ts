@@ -24,6 +24,7 @@ export const common = {
     datasets: "Data sets",
     training: "Training",
     models: "Models",
+    counts: "Counts",
     people: "People",
     studies: "Studies",
   },

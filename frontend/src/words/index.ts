@@ -1,6 +1,7 @@
 /** All texts of the interface, keyed by area: the one place a translation replaces. */
 
 import { common } from "./common";
+import { counts } from "./counts";
 import { datasets } from "./datasets";
 import { errors } from "./errors";
 import { models } from "./models";
@@ -13,6 +14,7 @@ import { training } from "./training";
 
 export const words = {
   common,
+  counts,
   datasets,
   errors,
   models,

@@ -9,7 +9,12 @@ export const patches = {
   allSources: "All sources",
   slide: "Slide",
   allSlides: "All slides",
-  sources: { click: "Labelled here", import: "Imported patches", points: "Imported points" },
+  sources: {
+    click: "Labelled here",
+    import: "Imported patches",
+    points: "Imported points",
+    mined: "Proposed by a model",
+  },
   order: "Order",
   newest: "Newest first",
   oldest: "Oldest first",

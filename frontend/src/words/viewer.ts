@@ -60,6 +60,7 @@ export const keyWords = {
   rectangle: "Draw a rectangle",
   polygon: "Draw a polygon",
   closePolygon: "Close the polygon",
+  threshold: "Lower or raise the threshold",
 } as const;
 
 export const labelWords = {
@@ -115,6 +116,20 @@ export const labelWords = {
   patchAlt: (name: string) => `Patch labelled ${name}`,
 } as const;
 
+export const proposalWords = {
+  title: "Is this a cell?",
+  mine: "Find more",
+  empty:
+    "Nothing waits. “Find more” proposes places that the last count is sure of and nobody has labelled; your answer teaches the next model.",
+  sure: (model: number, score: string) => `Model ${model} counts it, score ${score}.`,
+  notACell: (name: string) => `Not a cell (${name})`,
+  aside: "Put aside",
+  found: (count: number) => `${count} new ${count === 1 ? "place" : "places"} to judge`,
+  foundNone: "Nothing new to judge on this slide",
+  alt: (score: string) => `Proposed place, score ${score}`,
+  at: (x: number, y: number, score: string) => `Score ${score} · x ${x} y ${y}`,
+} as const;
+
 export const detectWords = {
   title: "Detect",
   newCount: "New count",
@@ -125,7 +140,13 @@ export const detectWords = {
   rectangle: "Rectangle",
   polygon: "Polygon",
   drawRectangle: "Drag over the slide to draw a rectangle.",
-  drawPolygon: "Click the corners; double-click or Enter closes the polygon, Esc stops.",
+  drawPolygon:
+    "Click the corners; double-click or Enter closes the polygon, Backspace takes one back, Esc stops.",
+  faults: {
+    small: "That was smaller than a patch and is not kept.",
+    crossing: "The outline crosses itself. Take corners back, or draw several regions.",
+    corners: "That polygon has more than 1,000 corners and is not kept.",
+  },
   noRegions: "Draw one or more regions, and only they are counted.",
   region: (n: number) => `Region ${n}`,
   removeRegion: (n: number) => `Remove region ${n}`,
@@ -170,6 +191,10 @@ export const detectWords = {
   thresholdFailed: "Not saved. Move it again to retry.",
   thresholdYours: (value: string) => `Only you see this. The saved threshold is ${value}.`,
   backToSaved: "Back to it",
+  backToModel: (value: string) => `Model's ${value}`,
+  backToModelLong: "Back to the model's threshold",
+  foundSoFar: (count: string) =>
+    `${count} cells so far. Until the end one may show twice where two blocks meet.`,
   histogram: "Scores of the cells found; the coloured ones count",
   provenance: (model: number, threshold: string, person: string, when: string) =>
     `Model ${model} · threshold ${threshold} · ${person} · ${when}`,
@@ -189,6 +214,8 @@ export const detectWords = {
   incomplete: (share: string) =>
     `Incomplete: ${share} of the area could not be read. The count covers the rest.`,
   incompleteBlocks: (count: number) => `${count} ${count === 1 ? "block" : "blocks"} failed.`,
+  incompleteHatched: "What is missing is hatched on the slide and named in the files.",
+  notRead: "Not read",
   failed: "This count failed",
   failedNext: "Start it again; if it fails again, tell an admin.",
   cancelled: "This count was cancelled.",

@@ -43,7 +43,7 @@ const run: DetectionRun = {
   slide_code: "S002",
   state: "done",
   progress: { done: 1, total: 1, message: "", eta_s: null },
-  model: { id: 5, number: 3 },
+  model: { id: 5, number: 3, threshold: 0.5 },
   slide_sha256: "a",
   model_sha256: "b",
   code_version: "1",
@@ -147,6 +147,28 @@ describe("a finished count", () => {
   });
 });
 
+describe("the threshold", () => {
+  it("goes back to the model's own", async () => {
+    const set = vi.fn();
+    show({ dial: { value: 0.7, state: "saved", set, reset: vi.fn() } });
+    await userEvent.click(screen.getByRole("button", { name: "Model's 0.50" }));
+    expect(set).toHaveBeenCalledWith(0.5);
+  });
+
+  it("offers no way back where it is the model's", () => {
+    show();
+    expect(screen.queryByRole("button", { name: /^Model's/ })).not.toBeInTheDocument();
+  });
+
+  it("turns by keys from anywhere on the page, and stays within the scores", async () => {
+    const set = vi.fn();
+    show({ dial: { value: 0.57, state: "saved", set, reset: vi.fn() } });
+    await userEvent.keyboard("]");
+    await userEvent.keyboard("[[");
+    expect(set.mock.calls).toEqual([[0.58], [0.56]]);
+  });
+});
+
 describe("a count without a result", () => {
   it("shows what it does, how far it is, time left, and can be cancelled", async () => {
     const progress = { done: 30, total: 120, message: "Scoring tissue", eta_s: 90 };
@@ -157,6 +179,14 @@ describe("a count without a result", () => {
     expect(screen.queryByRole("button", { name: "Count cells" })).not.toBeInTheDocument();
     await userEvent.click(screen.getByRole("button", { name: "Cancel" }));
     expect(onCancel).toHaveBeenCalledOnce();
+  });
+
+  it("counts what it has found so far", () => {
+    show({
+      run: { ...run, state: "running" },
+      dial: { value: 0.6, state: "saved", set: vi.fn(), reset: vi.fn() },
+    });
+    expect(screen.getByTestId("found")).toHaveTextContent("2 cells so far");
   });
 
   it("says in words why it failed", () => {

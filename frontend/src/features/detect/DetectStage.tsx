@@ -2,7 +2,9 @@
 
 import { useCallback, useState } from "react";
 
+import type { ImageBox } from "@/viewer/coordinates";
 import { drawDraft, drawRegions } from "@/viewer/drawRegions";
+import { drawUnread } from "@/viewer/drawUnread";
 import type { PointsDrawn, PointsMode } from "@/viewer/drawPoints";
 import { DetectionLayer, type ShownRun } from "@/viewer/DetectionLayer";
 import { three, whole } from "@/viewer/format";
@@ -22,6 +24,7 @@ export interface DetectStageProps {
   readonly page: ReadySlidePage;
   readonly run: ShownRun | null;
   readonly regions: readonly Region[];
+  readonly unread: readonly ImageBox[];
   readonly tool: RegionTool | null;
   readonly mode: PointsMode;
   readonly onDrawn: (region: Region) => void;
@@ -61,6 +64,7 @@ function Layers({
   page,
   run,
   regions,
+  unread,
   tool,
   mode,
   onDrawn,
@@ -78,7 +82,13 @@ function Layers({
     onStop: onStopDrawing,
   });
   const pointer = useCursorPoint(draft.isOpen ? cursor : null);
-  const drawOutlines: Draw = useCallback((context, view) => drawRegions(context, view, regions), [regions]);
+  const drawOutlines: Draw = useCallback(
+    (context, view) => {
+      drawRegions(context, view, regions);
+      drawUnread(context, view, unread);
+    },
+    [regions, unread],
+  );
   const drawCorners: Draw = (context, view) => {
     if (draft.corners.length > 0) drawDraft(context, view, draft.corners, draft.isOpen ? pointer : null);
   };
@@ -101,6 +111,7 @@ function Layers({
       <OverlayCanvas slideView={slideView} draw={drawCorners} />
       {tool && (
         <div className={`${viewer.float} ${viewer.notice}`} role="status">
+          {draft.fault && <strong>{words.faults[draft.fault]} </strong>}
           {tool === "rectangle" ? words.drawRectangle : words.drawPolygon}
         </div>
       )}

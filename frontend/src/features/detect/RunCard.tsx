@@ -8,7 +8,7 @@ import { exportUrl } from "@/api/detections";
 import type { DetectionRun, Slide } from "@/api/types";
 import type { PointsMode } from "@/viewer/drawPoints";
 import { moment, percent, three, threshold as thresholdText, timeLeft, whole } from "@/viewer/format";
-import type { Points } from "@/viewer/points";
+import { countAtLeast, type Points } from "@/viewer/points";
 import viewer from "@/viewer/viewer.module.css";
 import { detectWords as words } from "@/words/viewer";
 
@@ -32,7 +32,7 @@ export interface RunCardProps {
   readonly onCancel: () => void;
 }
 
-function Running({ run, canDetect, isCancelling, onCancel }: RunCardProps) {
+function Running({ run, points, dial, canDetect, isCancelling, onCancel }: RunCardProps) {
   const { done, total, message, eta_s } = run.progress;
   const share = total > 0 ? (100 * done) / total : 0;
   return (
@@ -56,6 +56,11 @@ function Running({ run, canDetect, isCancelling, onCancel }: RunCardProps) {
           </Button>
         )}
       </div>
+      {points && points.count > 0 && (
+        <Text size="xs" c="dimmed" mt={4} data-testid="found">
+          {words.foundSoFar(whole(countAtLeast(points, dial.value)))}
+        </Text>
+      )}
     </>
   );
 }
@@ -139,7 +144,8 @@ function Incomplete({ run }: { readonly run: DetectionRun }) {
   return (
     <Alert color="clay" variant="light" p="xs" mb="sm" icon={<IconAlertTriangle size={16} />}>
       {words.incomplete(percent(run.unread_fraction))}{" "}
-      {run.blocks_failed > 0 && words.incompleteBlocks(run.blocks_failed)} {run.error?.message}
+      {run.blocks_failed > 0 && words.incompleteBlocks(run.blocks_failed)} {run.error?.message}{" "}
+      {words.incompleteHatched}
     </Alert>
   );
 }
@@ -179,7 +185,13 @@ function Result(props: RunCardProps) {
           {words.pointsFailed} {pointsError.message}
         </Alert>
       ) : (
-        <ThresholdDial dial={dial} saved={run.threshold} points={points} colour={colour} />
+        <ThresholdDial
+          dial={dial}
+          saved={run.threshold}
+          model={run.model.threshold}
+          points={points}
+          colour={colour}
+        />
       )}
       <div className={classes.modes}>
         <span className={classes.soft}>{words.showAs}</span>

@@ -1,8 +1,10 @@
 /** Threshold slider with the histogram of scores above it. */
 
 import { Button, Slider, Text } from "@mantine/core";
+import { useMemo } from "react";
 
 import { threshold as thresholdText } from "@/viewer/format";
+import { useKeys } from "@/viewer/keys";
 import type { Points } from "@/viewer/points";
 import { detectWords as words } from "@/words/viewer";
 
@@ -13,11 +15,14 @@ import type { Threshold } from "./useThreshold";
 interface ThresholdDialProps {
   readonly dial: Threshold;
   readonly saved: number;
+  /** The threshold that the model was given. */
+  readonly model: number;
   readonly points: Points | null;
   readonly colour: string;
 }
 
 const LOWEST = 0.05;
+const STEP = 0.01;
 
 /** The slider starts at the floor above which candidates were kept. */
 function floorOf(points: Points | null): number {
@@ -31,8 +36,12 @@ const STATES = {
   failed: words.thresholdFailed,
 } as const;
 
-export function ThresholdDial({ dial, saved, points, colour }: ThresholdDialProps) {
-  const from = floorOf(points);
+export function ThresholdDial({ dial, saved, model, points, colour }: ThresholdDialProps) {
+  const from = useMemo(() => floorOf(points), [points]);
+  const step = (by: number) => () => {
+    if (points) dial.set(Math.min(1, Math.max(from, Math.round((dial.value + by) * 100) / 100)));
+  };
+  useKeys({ "[": step(-STEP), "]": step(STEP) });
   return (
     <div>
       <div className={classes.dialHead}>
@@ -50,7 +59,7 @@ export function ThresholdDial({ dial, saved, points, colour }: ThresholdDialProp
         size="sm"
         min={from}
         max={1}
-        step={0.01}
+        step={STEP}
         label={null}
         value={dial.value}
         onChange={dial.set}
@@ -67,6 +76,17 @@ export function ThresholdDial({ dial, saved, points, colour }: ThresholdDialProp
           </>
         ) : (
           <span data-state={dial.state}>{STATES[dial.state]}</span>
+        )}
+        {dial.value !== model && (
+          <Button
+            size="compact-xs"
+            variant="default"
+            disabled={!points}
+            onClick={() => dial.set(model)}
+            title={words.backToModelLong}
+          >
+            {words.backToModel(thresholdText(model))}
+          </Button>
         )}
       </div>
     </div>

@@ -4,7 +4,15 @@ import { useEffect, useState } from "react";
 
 import type { ImagePoint, Size } from "@/viewer/coordinates";
 import { useKeys } from "@/viewer/keys";
-import { clampToImage, isLargeEnough, rectangle, type Region, type RegionTool } from "@/viewer/regions";
+import {
+  clampToImage,
+  faultOf,
+  rectangle,
+  rounded,
+  type Region,
+  type RegionFault,
+  type RegionTool,
+} from "@/viewer/regions";
 import type { GestureHandlers, SlideView } from "@/viewer/slideView";
 
 interface RegionToolOptions {
@@ -21,23 +29,35 @@ export interface Drafting {
   readonly corners: readonly ImagePoint[];
   /** True while the cursor is the next corner. */
   readonly isOpen: boolean;
+  /** Why the last region was not kept; gone with the next gesture. */
+  readonly fault: RegionFault | null;
 }
 
 const SAME_CORNER_PX = 5;
-const NOTHING: Drafting = { corners: [], isOpen: false };
+const NOTHING: Drafting = { corners: [], isOpen: false, fault: null };
 
 export function useRegionTool(options: RegionToolOptions): Drafting {
   const { slideView, tool, size, leastSidePx, onDrawn, onStop } = options;
   const [draft, setDraft] = useState<readonly ImagePoint[]>([]);
   const [start, setStart] = useState<ImagePoint | null>(null);
+  const [fault, setFault] = useState<RegionFault | null>(null);
 
   const stop = (): void => {
     setDraft([]);
     setStart(null);
+    setFault(null);
+  };
+  const change = (corners: readonly ImagePoint[]): void => {
+    setDraft(corners);
+    setFault(null);
   };
   const keep = (region: Region): void => {
-    if (isLargeEnough(region, leastSidePx)) onDrawn(region);
-    stop();
+    const whole = rounded(region);
+    const found = faultOf(whole, leastSidePx);
+    if (found === null) onDrawn(whole);
+    // Corners of a polygon that crosses itself can be taken back one by one.
+    if (found !== "crossing") stop();
+    setFault(found);
   };
 
   useEffect(() => {
@@ -51,7 +71,7 @@ export function useRegionTool(options: RegionToolOptions): Drafting {
         onPress: ({ at }) => setStart(clampToImage(at, size)),
         onDrag: ({ at, claim }) => {
           claim();
-          if (start) setDraft(rectangle(start, clampToImage(at, size)));
+          if (start) change(rectangle(start, clampToImage(at, size)));
         },
         onDragEnd: ({ claim }) => {
           claim();
@@ -67,7 +87,7 @@ export function useRegionTool(options: RegionToolOptions): Drafting {
           const last = draft.at(-1);
           const isSame =
             last && Math.hypot(last.x - corner.x, last.y - corner.y) * view.scale < SAME_CORNER_PX;
-          if (!isSame) setDraft([...draft, corner]);
+          if (!isSame) change([...draft, corner]);
         },
         onDoubleClick: () => keep(draft),
       };
@@ -76,8 +96,8 @@ export function useRegionTool(options: RegionToolOptions): Drafting {
 
   useKeys({
     enter: tool === "polygon" && draft.length > 2 ? () => keep(draft) : undefined,
-    backspace: tool === "polygon" && draft.length > 0 ? () => setDraft(draft.slice(0, -1)) : undefined,
+    backspace: tool === "polygon" && draft.length > 0 ? () => change(draft.slice(0, -1)) : undefined,
     escape: tool === null ? undefined : draft.length > 0 ? stop : onStop,
   });
-  return tool === null ? NOTHING : { corners: draft, isOpen: tool === "polygon" && draft.length > 0 };
+  return tool === null ? NOTHING : { corners: draft, isOpen: tool === "polygon" && draft.length > 0, fault };
 }

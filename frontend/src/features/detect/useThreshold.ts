@@ -21,7 +21,7 @@ interface Draft {
   readonly value: number;
 }
 
-/** Calls the last given task after a pause; at once when the component goes. */
+/** Calls the last given task after a pause; at once when the component goes or the page is left. */
 function useLater(): (task: () => void) => void {
   const pending = useRef<{ task: () => void; timer: ReturnType<typeof setTimeout> } | null>(null);
   const run = useCallback(() => {
@@ -31,7 +31,13 @@ function useLater(): (task: () => void) => void {
     pending.current = null;
     last.task();
   }, []);
-  useEffect(() => run, [run]);
+  useEffect(() => {
+    window.addEventListener("pagehide", run);
+    return () => {
+      window.removeEventListener("pagehide", run);
+      run();
+    };
+  }, [run]);
   return useCallback(
     (task) => {
       if (pending.current) clearTimeout(pending.current.timer);

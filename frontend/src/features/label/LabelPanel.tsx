@@ -3,7 +3,7 @@
 import { ActionIcon, Alert, Button, Kbd, Switch, Text, Tooltip } from "@mantine/core";
 import { IconArrowBackUp, IconArrowForwardUp, IconEye } from "@tabler/icons-react";
 
-import type { LabelClass } from "@/api/types";
+import type { LabelClass, Proposal } from "@/api/types";
 import { changeSettings, useViewerSettings } from "@/viewer/settings";
 import viewer from "@/viewer/viewer.module.css";
 import { labelWords as words } from "@/words/viewer";
@@ -12,15 +12,20 @@ import { ClassPalette } from "./ClassPalette";
 import classes from "./label.module.css";
 import { LastPatches } from "./LastPatches";
 import { countPerClass, type Mark } from "./marks";
+import { Proposals } from "./Proposals";
 import { SaveState } from "./SaveState";
 import type { Labelling } from "./useLabelling";
+import type { Proposing } from "./useProposing";
 
 interface LabelPanelProps {
   readonly items: readonly LabelClass[];
   readonly labelling: Labelling;
   /** One line about the latest finished count, or null. */
   readonly detections: string | null;
+  readonly proposing: Proposing;
   readonly onGoTo: (mark: Mark) => void;
+  readonly onGoToProposal: (proposal: Proposal) => void;
+  readonly onJudge: (classId: number | null) => void;
 }
 
 function History({ labelling }: Pick<LabelPanelProps, "labelling">) {
@@ -124,7 +129,8 @@ function Options({
   );
 }
 
-export function LabelPanel({ items, labelling, detections, onGoTo }: LabelPanelProps) {
+export function LabelPanel(props: LabelPanelProps) {
+  const { items, labelling, detections, proposing, onGoTo, onGoToProposal, onJudge } = props;
   const { isColourBlindSet } = useViewerSettings();
   const { marks, canLabel, classId, chooseClass, selected } = labelling;
   const classNames = new Map(items.map(({ id, name }) => [id, name]));
@@ -180,6 +186,9 @@ export function LabelPanel({ items, labelling, detections, onGoTo }: LabelPanelP
           />
         )}
       </section>
+      {proposing.canJudge && (
+        <Proposals items={items} proposing={proposing} onGoTo={onGoToProposal} onJudge={onJudge} />
+      )}
       <Options canLabel={canLabel} detections={detections} />
     </aside>
   );

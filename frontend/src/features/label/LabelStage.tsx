@@ -16,18 +16,23 @@ import viewer from "@/viewer/viewer.module.css";
 import type { ReadySlidePage } from "@/viewer/ViewerPage";
 import { ViewerStage, type StageParts } from "@/viewer/ViewerStage";
 
-import type { Mark } from "./marks";
 import { placeOf } from "./place";
 import { SaveChip } from "./SaveChip";
 import { SelectedCard } from "./SelectedCard";
 import type { Labelling } from "./useLabelling";
 
+export interface Goal {
+  readonly at: ImagePoint;
+}
+
 interface LabelStageProps {
   readonly page: ReadySlidePage;
   readonly labelling: Labelling;
   readonly run: ShownRun | null;
-  /** Where a click in the strip wants to go. */
-  readonly goal: Mark | null;
+  /** Where a click in a strip wants to go. */
+  readonly goal: Goal | null;
+  /** Centre pixel of the proposal that is being judged. */
+  readonly asked: ImagePoint | null;
   readonly onGoalReached: () => void;
   /** The panel that says what is saved is closed. */
   readonly isSaveShown: boolean;
@@ -35,6 +40,19 @@ interface LabelStageProps {
 
 interface LayersProps extends LabelStageProps, StageParts {
   readonly crosshair: ImagePoint | null;
+}
+
+const ASKED_COLOUR = "#e0b400";
+
+function AskedLayer({ slideView, asked, labelling }: LayersProps) {
+  const { sidePx } = labelling;
+  const draw: Draw = useCallback(
+    (context, view) => {
+      if (asked) drawFrame(context, view, patchBox(asked, sidePx), ASKED_COLOUR);
+    },
+    [asked, sidePx],
+  );
+  return <OverlayCanvas slideView={slideView} draw={draw} />;
 }
 
 /** Zoom at which a patch can be judged. */
@@ -105,6 +123,7 @@ function Layers(props: LayersProps) {
     <>
       {run && showDetections && <DetectionLayer slideView={slideView} run={run} size={page.size} isFilled />}
       <OverlayCanvas slideView={slideView} draw={draw} />
+      <AskedLayer {...props} />
       <FrameLayer {...props} />
       <div className={viewer.topRight}>
         {props.isSaveShown && <SaveChip />}

@@ -1,0 +1,152 @@
+/** A slide a line: its newest count, and whether it is to be counted now. */
+
+import { Anchor, Checkbox, Table } from "@mantine/core";
+import { Link } from "react-router";
+
+import { isRunning } from "@/api/polling";
+import type { DetectionRun, Id, SlideCount } from "@/api/types";
+import { paths } from "@/app/paths";
+import { StateBadge } from "@/features/common/StateBadge";
+import {
+  formatCount,
+  formatDensity,
+  formatMoment,
+  formatNumber,
+  formatShare,
+  formatThreshold,
+} from "@/format";
+import { words } from "@/words";
+
+import classes from "./CountsTable.module.css";
+
+const text = words.counts;
+const { none } = words.common;
+
+type Selected = ReadonlySet<Id>;
+
+interface Props {
+  study: Id;
+  rows: readonly SlideCount[];
+  /** Null for those who only look on. */
+  selected: Selected | null;
+  onSelect: (selected: Selected) => void;
+}
+
+function marked(selected: Selected, slides: readonly Id[], isOn: boolean): Selected {
+  const next = new Set(selected);
+  slides.forEach((slide) => (isOn ? next.add(slide) : next.delete(slide)));
+  return next;
+}
+
+/** What a state leaves open: how far it is, why it failed, what is missing. */
+function note(run: DetectionRun): string | null {
+  const { done, total } = run.progress;
+  if (isRunning(run.state)) return total > 0 ? text.progress(formatShare(done / total)) : null;
+  if (run.state === "incomplete") return text.unread(formatShare(run.unread_fraction));
+  return run.error?.message ?? null;
+}
+
+function StateCell({ run }: { run: DetectionRun | null }) {
+  if (!run) return <span className={classes.fine}>{text.notCounted}</span>;
+  const more = note(run);
+  return (
+    <>
+      <StateBadge state={run.state} name={text.states[run.state]} />
+      {more && <div className={classes.why}>{more}</div>}
+    </>
+  );
+}
+
+type Format = (value: number) => string;
+
+const told = (value: number | null | undefined, format: Format): string =>
+  value === null || value === undefined ? none : format(value);
+
+function Numbers({ run }: { run: DetectionRun | null }) {
+  const numbers = [
+    told(run?.count, formatCount),
+    told(run?.area_mm2, (area) => formatNumber(area, 3)),
+    told(run?.density_per_mm2, formatDensity),
+    told(run?.model.number, formatCount),
+    told(run?.threshold, formatThreshold),
+  ];
+  const isScaleMissing = run?.area_px && run.area_mm2 === null;
+  return numbers.map((number, index) => (
+    <Table.Td key={index} className={classes.number} title={isScaleMissing ? text.noArea : undefined}>
+      {number}
+    </Table.Td>
+  ));
+}
+
+const where = ({ regions }: DetectionRun): string =>
+  regions === null ? text.whole : text.regions(regions.length);
+
+function Row({ study, row, selected, onSelect }: Omit<Props, "rows"> & { row: SlideCount }) {
+  const { slide, slide_code: code, case_code: caseCode, run } = row;
+  const to = run ? paths.detectRun(study, slide, run.id) : paths.detect(study, slide);
+  return (
+    <Table.Tr>
+      {selected && (
+        <Table.Td>
+          <Checkbox
+            aria-label={text.select(code)}
+            checked={selected.has(slide)}
+            onChange={(event) => onSelect(marked(selected, [slide], event.currentTarget.checked))}
+          />
+        </Table.Td>
+      )}
+      <Table.Td>
+        <Anchor component={Link} to={to} className={classes.code} aria-label={text.open(code)}>
+          {code}
+        </Anchor>
+        {caseCode && <div className={classes.fine}>{caseCode}</div>}
+      </Table.Td>
+      <Table.Td>
+        <StateCell run={run} />
+      </Table.Td>
+      <Numbers run={run} />
+      <Table.Td className={classes.fine}>{run ? where(run) : none}</Table.Td>
+      <Table.Td className={classes.fine}>
+        {run?.finished_at ? formatMoment(run.finished_at) : none}
+        {run && <div>{text.by(run.created_by)}</div>}
+      </Table.Td>
+    </Table.Tr>
+  );
+}
+
+const NUMBERS = new Set(["count", "area", "density", "model", "threshold"]);
+
+export function CountsTable({ study, rows, selected, onSelect }: Props) {
+  const slides = rows.map(({ slide }) => slide);
+  const chosen = selected ? slides.filter((slide) => selected.has(slide)).length : 0;
+  return (
+    <div className={classes.scroll}>
+      <Table aria-label={text.title} verticalSpacing="xs" horizontalSpacing="sm" highlightOnHover>
+        <Table.Thead>
+          <Table.Tr>
+            {selected && (
+              <Table.Th>
+                <Checkbox
+                  aria-label={text.selectAll}
+                  checked={chosen > 0 && chosen === slides.length}
+                  indeterminate={chosen > 0 && chosen < slides.length}
+                  onChange={(event) => onSelect(marked(selected, slides, event.currentTarget.checked))}
+                />
+              </Table.Th>
+            )}
+            {Object.entries(text.column).map(([column, name]) => (
+              <Table.Th key={column} className={NUMBERS.has(column) ? classes.number : undefined}>
+                {name}
+              </Table.Th>
+            ))}
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {rows.map((row) => (
+            <Row key={row.slide} study={study} row={row} selected={selected} onSelect={onSelect} />
+          ))}
+        </Table.Tbody>
+      </Table>
+    </div>
+  );
+}
