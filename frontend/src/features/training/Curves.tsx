@@ -13,10 +13,11 @@ const text = words.training;
 const percent = (value: number): string => `${formatNumber(100 * value, 1)}\u202f%`;
 const loss = (value: number): string => formatNumber(value, 3);
 
-/** Scores near the top are what matters; a bad start still fits. */
+/** Scores near the top are what matters; a bad start still fits, and a line of full marks stands clear of the edge. */
 function scoreRange(lines: readonly Line[]): [number, number] {
   const lowest = Math.min(1, ...lines.flatMap(({ values }) => values.filter((value) => value !== null)));
-  return [Math.max(0, Math.min(0.5, Math.floor(lowest * 10) / 10)), 1];
+  const low = Math.max(0, Math.min(0.5, Math.floor(lowest * 10) / 10));
+  return [low, 1 + 0.03 * (1 - low)];
 }
 
 /** From nought, so that the eye reads the fall as it is. */
