@@ -43,7 +43,7 @@ def scores(data: Path, recipe: TrainingConfig) -> dict[str, Any]:
     names, copies = names_of(patches), eight_copies(patches)
     paper = PRESETS["paper"].changed(**NO_AUGMENTATION)
     return {
-        "default": announced("default recipe", lambda: cross_validate(patches, names, recipe, k=FOLDS, seed=SEED)),
+        "default": _default(patches, recipe),
         "model_b": announced(
             "model B, no augmentation", lambda: cross_validate(patches, names, PRESETS["model-b"], k=FOLDS, seed=SEED)
         ),
@@ -54,22 +54,20 @@ def scores(data: Path, recipe: TrainingConfig) -> dict[str, Any]:
     }
 
 
+def folds(data: Path, recipe: TrainingConfig, *, first: int | None = None) -> dict[str, Any]:
+    """Cross-validate the default recipe alone, on all folds or the ``first`` of them."""
+    return {"default": _default(paper_patches(data), recipe, first)}
+
+
 def quick(data: Path, recipe: TrainingConfig) -> dict[str, Any]:
     """One fold of the default recipe."""
-    patches = paper_patches(data)
-    names = names_of(patches)
-    return {
-        "default": announced(
-            "default recipe, one fold", lambda: cross_validate(patches, names, recipe, k=FOLDS, first=1, seed=SEED)
-        )
-    }
+    return folds(data, recipe, first=1)
 
 
-def folds(data: Path, recipe: TrainingConfig) -> dict[str, Any]:
-    """All folds of the default recipe and nothing else."""
-    patches = paper_patches(data)
+def _default(patches: PatchSet, recipe: TrainingConfig, first: int | None = None) -> dict[str, float]:
     names = names_of(patches)
-    return {"default": announced("default recipe", lambda: cross_validate(patches, names, recipe, k=FOLDS, seed=SEED))}
+    title = "default recipe" if first is None else f"default recipe, {first} of {FOLDS} folds"
+    return announced(title, lambda: cross_validate(patches, names, recipe, k=FOLDS, first=first, seed=SEED))
 
 
 def hard(data: Path, recipe: TrainingConfig) -> dict[str, Any]:

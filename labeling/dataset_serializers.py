@@ -1,13 +1,10 @@
 """JSON of data-set versions, in and out."""
 
-from typing import Any
-
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from labeling.choices import FreezeState, Side, Source, Split, Verdict
 from labeling.models import DatasetFreeze
-from labeling.serializers import MAX_L0, FailureSerializer, Plain, ProgressSerializer, ReaderSerializer
+from labeling.serializers import MAX_L0, LeasedSerializer, Plain, ReaderSerializer
 from labeling.splits import GUARD_PX
 
 MAX_GUARD_PX = 10_000
@@ -37,14 +34,12 @@ class NewFreezeSerializer(Plain):
     )
 
 
-class FreezeSerializer(serializers.ModelSerializer[DatasetFreeze]):
+class FreezeSerializer(LeasedSerializer[DatasetFreeze]):
     """The wish that labels be frozen: how far it is, and the version it came to."""
 
     state = serializers.ChoiceField(choices=FreezeState.choices, read_only=True)
     name = serializers.CharField(source="asked.choices.name", read_only=True, help_text="empty: it gets a number")
     split = serializers.ChoiceField(choices=Split.choices, source="asked.choices.split", read_only=True)
-    progress = serializers.SerializerMethodField()
-    error = serializers.SerializerMethodField()
     created_by = serializers.CharField(source="created_by.name", read_only=True)
 
     class Meta:
@@ -63,17 +58,6 @@ class FreezeSerializer(serializers.ModelSerializer[DatasetFreeze]):
             "finished_at",
         ]
         read_only_fields = fields
-
-    @extend_schema_field(ProgressSerializer)
-    def get_progress(self, freeze: DatasetFreeze) -> dict[str, Any]:
-        """How far it is."""
-        return {"done": freeze.done, "total": freeze.total, "message": freeze.message}
-
-    @extend_schema_field(FailureSerializer(allow_null=True))
-    def get_error(self, freeze: DatasetFreeze) -> dict[str, str] | None:
-        """Why it failed."""
-        failed = freeze.state == FreezeState.FAILED
-        return {"code": freeze.error_code, "message": freeze.error} if failed else None
 
 
 class KindCountsSerializer(Plain):

@@ -1,12 +1,13 @@
 """JSON of the labelling side, in and out."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from config.leases import FAILED
 from labeling.choices import Role, Shape, SlideState, Source
-from labeling.models import Label, LabelClass, Membership, Patch, Slide, Study, User
+from labeling.models import DatasetFreeze, Label, LabelClass, Membership, Patch, Slide, Study, User
 from labeling.permissions import ALL_ROLES
 
 MAX_L0 = 2**31 - 1
@@ -151,13 +152,31 @@ class FailureSerializer(Plain):
     message = serializers.CharField()
 
 
-class SlideSerializer(serializers.ModelSerializer[Slide]):
+Row = TypeVar("Row", Slide, DatasetFreeze)
+
+
+class LeasedSerializer(serializers.ModelSerializer[Row]):
+    """What a worker prepares: how far it is, and why it failed."""
+
+    progress = serializers.SerializerMethodField()
+    error = serializers.SerializerMethodField()
+
+    @extend_schema_field(ProgressSerializer)
+    def get_progress(self, row: Row) -> dict[str, Any]:
+        """Say how far it is."""
+        return {"done": row.done, "total": row.total, "message": row.message}
+
+    @extend_schema_field(FailureSerializer(allow_null=True))
+    def get_error(self, row: Row) -> dict[str, str] | None:
+        """Say why it failed."""
+        return {"code": row.error_code, "message": row.error} if row.state == FAILED else None
+
+
+class SlideSerializer(LeasedSerializer[Slide]):
     """A slide."""
 
     state = serializers.ChoiceField(choices=SlideState.choices, read_only=True)
     code = serializers.CharField(read_only=True)
-    progress = serializers.SerializerMethodField()
-    error = serializers.SerializerMethodField()
     label_count = serializers.IntegerField(read_only=True)
     uploaded_by = serializers.CharField(source="uploaded_by.name", read_only=True)
 
@@ -184,17 +203,6 @@ class SlideSerializer(serializers.ModelSerializer[Slide]):
             "created_at",
         ]
         read_only_fields = fields
-
-    @extend_schema_field(ProgressSerializer)
-    def get_progress(self, slide: Slide) -> dict[str, Any]:
-        """Say how far the preparation is."""
-        return {"done": slide.done, "total": slide.total, "message": slide.message}
-
-    @extend_schema_field(FailureSerializer(allow_null=True))
-    def get_error(self, slide: Slide) -> dict[str, str] | None:
-        """Say why it was refused."""
-        refused = slide.state == SlideState.FAILED
-        return {"code": slide.error_code, "message": slide.error} if refused else None
 
 
 class SlideChangesSerializer(Plain):

@@ -126,7 +126,7 @@ def check_regions(regions: Sequence[Region]) -> None:
             raise DetectionError(
                 f"A region needs 3 to {_MAX_CORNERS} corners [x, y] in pixels of the slide.", code="region_invalid"
             )
-        if _area(corners) < 1:
+        if polygon_area(corners) < 1:
             raise DetectionError("A region must enclose an area.", code="region_invalid")
 
 
@@ -161,8 +161,9 @@ def _touches(box: tuple[int, int, int, int], regions: Sequence[Region], scale: f
     return bool(near) and bool(region_mask(box, near, scale).any())
 
 
-def _area(corners: NDArray[np.float64]) -> float:
-    x, y = corners[:, 0], corners[:, 1]
+def polygon_area(corners: NDArray[np.float64]) -> float:
+    """Area of a polygon, (N, 2) columns (x, y); measured from a corner, so that far ones lose nothing (shoelace)."""
+    x, y = (corners - corners[0]).T
     return float(abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.nn.blocks import Region
+from detection.nn.blocks import Region, polygon_area
 from detection.nn.errors import DetectionError
 
 MAX_CORNERS = 1000
@@ -36,7 +36,7 @@ def check_drawn(regions: Sequence[Region], *, least_side_px: float) -> None:
         corners = _corners(number, region)
         if crosses_itself(corners):
             raise _refused(number, "crosses its own outline. Draw it again, or as several regions.")
-        if _area(corners) < least_side_px**2:
+        if polygon_area(corners) < least_side_px**2:
             side = f"{least_side_px:.0f}"
             raise _refused(number, f"is smaller than one patch ({side} × {side} px of the slide). Draw a larger one.")
 
@@ -118,9 +118,3 @@ def _inside_one(ranked: NDArray[np.float64], corners: NDArray[np.float64]) -> ND
             x, y = ranked[first:last].T
             odd[first:last] ^= (x - x0) * (y1 - y0) < (x1 - x0) * (y - y0)
     return odd
-
-
-def _area(corners: NDArray[np.float64]) -> float:
-    """Area of a polygon (shoelace formula)."""
-    x, y = (corners - corners[0]).T
-    return float(abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2)

@@ -1,7 +1,7 @@
 /** Freeze the labels of a study, and see what lies in each version and on which side. */
 
-import { Button, Text } from "@mantine/core";
-import { IconDatabase, IconLock } from "@tabler/icons-react";
+import { Button } from "@mantine/core";
+import { IconDatabase } from "@tabler/icons-react";
 import { Link, useParams } from "react-router";
 
 import { useDatasets, useFreezes } from "@/api/datasets";
@@ -16,14 +16,13 @@ import { LoadError } from "@/features/common/LoadError";
 import { Loading } from "@/features/common/Loading";
 import { PageHeader } from "@/features/common/PageHeader";
 import { Panel } from "@/features/common/Panel";
+import { ReadOnlyNote, SidePage } from "@/features/common/SidePage";
 import { FreezeView } from "@/features/datasets/FreezeView";
 import { NewDataset } from "@/features/datasets/NewDataset";
 import { VersionList, type Open } from "@/features/datasets/VersionList";
 import { VersionView } from "@/features/datasets/VersionView";
 import { ClassCounts } from "@/features/training/ClassCounts";
 import { words } from "@/words";
-
-import classes from "./DatasetsPage.module.css";
 
 const text = words.datasets;
 
@@ -46,10 +45,7 @@ function Side({ study, summary, isAdmin }: Props) {
   return (
     <Panel title={words.training.counts}>
       <ClassCounts kinds={study.classes} summary={summary} />
-      <Text className={classes.readOnly}>
-        <IconLock size={15} stroke={1.7} aria-hidden="true" />
-        {text.readOnly}
-      </Text>
+      <ReadOnlyNote>{text.readOnly}</ReadOnlyNote>
     </Panel>
   );
 }
@@ -95,19 +91,21 @@ function Versions(props: Props) {
   const { freezes, versions } = props;
   const open = useOpen(props);
   return (
-    <div className={classes.root}>
-      <div className={classes.side}>
-        {freezes.length + versions.length > 0 && (
-          <Panel title={text.history} isFlush>
-            <VersionList freezes={freezes} versions={versions} open={open} />
-          </Panel>
-        )}
-        <Side {...props} />
-      </div>
-      <div className={classes.main}>
-        <Main open={open} {...props} />
-      </div>
-    </div>
+    <SidePage
+      isWide
+      side={
+        <>
+          {freezes.length + versions.length > 0 && (
+            <Panel title={text.history} isFlush>
+              <VersionList freezes={freezes} versions={versions} open={open} />
+            </Panel>
+          )}
+          <Side {...props} />
+        </>
+      }
+    >
+      <Main open={open} {...props} />
+    </SidePage>
   );
 }
 

@@ -1,7 +1,7 @@
 /** Teach a network, watch it learn, see how well it came out. */
 
-import { Button, Text } from "@mantine/core";
-import { IconFlask2, IconLock } from "@tabler/icons-react";
+import { Button } from "@mantine/core";
+import { IconFlask2 } from "@tabler/icons-react";
 import { Link, useParams, useSearchParams } from "react-router";
 
 import { useDatasets } from "@/api/datasets";
@@ -16,13 +16,12 @@ import { LoadError } from "@/features/common/LoadError";
 import { Loading } from "@/features/common/Loading";
 import { PageHeader } from "@/features/common/PageHeader";
 import { Panel } from "@/features/common/Panel";
+import { ReadOnlyNote, SidePage } from "@/features/common/SidePage";
 import { ClassCounts } from "@/features/training/ClassCounts";
 import { History } from "@/features/training/History";
 import { NewTraining } from "@/features/training/NewTraining";
 import { RunView } from "@/features/training/RunView";
 import { words } from "@/words";
-
-import classes from "./TrainingPage.module.css";
 
 const text = words.training;
 
@@ -47,10 +46,7 @@ function Side({ study, summary, datasets, isAdmin }: Props) {
   return (
     <Panel title={text.counts}>
       <ClassCounts kinds={study.classes} summary={summary} />
-      <Text className={classes.readOnly}>
-        <IconLock size={15} stroke={1.7} aria-hidden="true" />
-        {text.readOnly}
-      </Text>
+      <ReadOnlyNote>{text.readOnly}</ReadOnlyNote>
     </Panel>
   );
 }
@@ -79,25 +75,26 @@ function Trainings(props: Props) {
   const chosen = useParams().runId;
   const open = chosen ? Number(chosen) : (props.runs[0]?.id ?? null);
   return (
-    <div className={classes.root}>
-      <div className={classes.side}>
-        <Side {...props} />
-        {props.runs.length > 0 && (
-          <Panel title={text.history} isFlush>
-            <History runs={props.runs} open={open} />
-          </Panel>
-        )}
-      </div>
-      <div className={classes.main}>
-        {open === null ? (
-          <Panel>
-            <NothingTrained {...props} />
-          </Panel>
-        ) : (
-          <RunView key={open} id={open} isAdmin={props.isAdmin} />
-        )}
-      </div>
-    </div>
+    <SidePage
+      side={
+        <>
+          <Side {...props} />
+          {props.runs.length > 0 && (
+            <Panel title={text.history} isFlush>
+              <History runs={props.runs} open={open} />
+            </Panel>
+          )}
+        </>
+      }
+    >
+      {open === null ? (
+        <Panel>
+          <NothingTrained {...props} />
+        </Panel>
+      ) : (
+        <RunView key={open} id={open} isAdmin={props.isAdmin} />
+      )}
+    </SidePage>
   );
 }
 

@@ -1,34 +1,23 @@
 /** Freeze the labels: whose word counts, what stays together, which patches. */
 
-import {
-  Alert,
-  Button,
-  Collapse,
-  NumberInput,
-  Radio,
-  Select,
-  Stack,
-  Text,
-  TextInput,
-  UnstyledButton,
-} from "@mantine/core";
-import { useDisclosure } from "@mantine/hooks";
-import { IconChevronDown, IconInfoCircle } from "@tabler/icons-react";
+import { Alert, Button, Collapse, NumberInput, Select, Stack, Text, TextInput } from "@mantine/core";
+import { IconInfoCircle } from "@tabler/icons-react";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 
 import { useStartFreeze } from "@/api/datasets";
 import { newClientKey } from "@/api/polling";
 import { useMembers } from "@/api/studies";
-import type { Id, PatchSummary, Split, Study } from "@/api/types";
+import type { Id, PatchSummary, Study } from "@/api/types";
 import { errorMessage } from "@/app/notify";
 import { paths } from "@/app/paths";
+import { Advanced, CardChoice, SeedInput } from "@/features/common/Form";
+import classes from "@/features/common/Form.module.css";
+import { MaterialChoice } from "@/features/patches/MaterialChoice";
 import { balanceOf, LEAST_OF_A_KIND } from "@/features/training/labels";
 import { words } from "@/words";
 
 import { SPLITS, START, wishOf, type Choice } from "./choice";
-import { MaterialChoice } from "@/features/patches/MaterialChoice";
-import classes from "./NewDataset.module.css";
 
 const text = words.datasets;
 
@@ -63,23 +52,12 @@ function VerdictChoice({ choice, onChange, study }: PartProps & { study: Id }) {
 function SplitChoice({ choice, onChange }: PartProps) {
   return (
     <div>
-      <Radio.Group
+      <CardChoice
         label={text.split}
         value={choice.split}
-        onChange={(split) => onChange({ split: split as Split })}
-      >
-        <Stack gap={8} mt={8}>
-          {SPLITS.map((split) => (
-            <Radio.Card key={split} value={split} className={classes.split}>
-              <Radio.Indicator />
-              <span>
-                <strong>{text.splits[split].name}</strong>
-                <span className={classes.fine}>{text.splits[split].text}</span>
-              </span>
-            </Radio.Card>
-          ))}
-        </Stack>
-      </Radio.Group>
+        onChange={(split) => onChange({ split })}
+        cards={SPLITS.map((value) => ({ value, ...text.splits[value] }))}
+      />
       <Collapse expanded={choice.split === "place"}>
         <NumberInput
           pt="sm"
@@ -93,31 +71,9 @@ function SplitChoice({ choice, onChange }: PartProps) {
           onChange={(guardPx) => onChange({ guardPx: Number(guardPx) || 0 })}
         />
       </Collapse>
-      <Text className={classes.note}>{text.copies}</Text>
-    </div>
-  );
-}
-
-function SeedChoice({ choice, onChange }: PartProps) {
-  const [isOpen, { toggle }] = useDisclosure();
-  return (
-    <div>
-      <UnstyledButton onClick={toggle} aria-expanded={isOpen} className={classes.more}>
-        <IconChevronDown size={15} data-open={isOpen || undefined} aria-hidden="true" />
-        {text.advanced}
-      </UnstyledButton>
-      <Collapse expanded={isOpen}>
-        <NumberInput
-          pt="xs"
-          label={text.seed}
-          description={text.seedHelp}
-          min={0}
-          max={2 ** 31 - 1}
-          allowDecimal={false}
-          value={choice.seed}
-          onChange={(seed) => onChange({ seed: Number(seed) || 0 })}
-        />
-      </Collapse>
+      <Text className={classes.fine} mt={8}>
+        {text.copies}
+      </Text>
     </div>
   );
 }
@@ -155,7 +111,14 @@ export function NewDataset({ study, summary }: { study: Study; summary: PatchSum
       <VerdictChoice choice={choice} onChange={change} study={study.id} />
       <SplitChoice choice={choice} onChange={change} />
       <MaterialChoice choice={choice} onChange={change} summary={summary} />
-      <SeedChoice choice={choice} onChange={change} />
+      <Advanced label={text.advanced}>
+        <SeedInput
+          label={text.seed}
+          description={text.seedHelp}
+          seed={choice.seed}
+          onChange={(seed) => change({ seed })}
+        />
+      </Advanced>
       {freeze.isError && <Alert color="red">{errorMessage(freeze.error)}</Alert>}
       <Button onClick={submit} loading={freeze.isPending} disabled={!isEnough} size="md">
         {text.freeze}

@@ -1,15 +1,13 @@
 /** All trainings of the study, newest first; one of them is open beside the list. */
 
-import { NavLink } from "react-router";
-
 import { isRunning } from "@/api/polling";
 import type { Id, TrainingRun } from "@/api/types";
 import { paths } from "@/app/paths";
+import { Row, RowList } from "@/features/common/RowList";
 import { StateBadge } from "@/features/common/StateBadge";
 import { formatDate, formatShare } from "@/format";
 import { words } from "@/words";
 
-import classes from "./History.module.css";
 import { recipeName } from "./recipes";
 
 const text = words.training;
@@ -22,25 +20,20 @@ function outcome(run: TrainingRun): string {
 
 export function History({ runs, open }: { runs: readonly TrainingRun[]; open: Id | null }) {
   return (
-    <ul className={classes.root}>
+    <RowList>
       {runs.map((run) => (
-        <li key={run.id}>
-          <NavLink
-            to={paths.training(run.study, run.id)}
-            className={classes.row}
-            aria-current={run.id === open ? "page" : undefined}
-          >
-            <span className={classes.head}>
-              <strong>{text.run(run.number)}</strong>
-              <StateBadge state={run.state} name={text.states[run.state]} />
-            </span>
-            <span className={classes.fine}>{outcome(run)}</span>
-            <span className={classes.fine}>
-              {recipeName(run.preset)} · {formatDate(run.created_at)} · {run.created_by}
-            </span>
-          </NavLink>
-        </li>
+        <Row
+          key={run.id}
+          to={paths.training(run.study, run.id)}
+          isOpen={run.id === open}
+          title={text.run(run.number)}
+          badge={<StateBadge state={run.state} name={text.states[run.state]} />}
+          lines={[
+            outcome(run),
+            `${recipeName(run.preset)} · ${formatDate(run.created_at)} · ${run.created_by}`,
+          ]}
+        />
       ))}
-    </ul>
+    </RowList>
   );
 }

@@ -1,6 +1,6 @@
 /** Start a training: what to learn from, by which recipe. */
 
-import { Alert, Button, Radio, Select, Stack, Text } from "@mantine/core";
+import { Alert, Button, Select, Stack, Text } from "@mantine/core";
 import { IconInfoCircle } from "@tabler/icons-react";
 import { useRef, useState } from "react";
 import { useNavigate } from "react-router";
@@ -10,13 +10,14 @@ import { useStartTraining } from "@/api/training";
 import type { DatasetVersion, Id, NewTraining as Wish, PatchSummary, Preset, Study } from "@/api/types";
 import { notifyDone } from "@/app/notify";
 import { paths } from "@/app/paths";
+import { CardChoice } from "@/features/common/Form";
+import classes from "@/features/common/Form.module.css";
 import { MaterialChoice, type Material } from "@/features/patches/MaterialChoice";
 import { formatNumber } from "@/format";
 import { words } from "@/words";
 
 import { ClassCounts } from "./ClassCounts";
 import { balanceOf, LEAST_OF_A_KIND, type LabelBalance } from "./labels";
-import classes from "./NewTraining.module.css";
 import { PRESETS, recipeName } from "./recipes";
 import { SearchChoice, type SearchWish } from "./SearchChoice";
 import { changedRanges, PAPER_RANGES } from "./space";
@@ -85,23 +86,12 @@ function DatasetChoice({ choice, onChange, datasets }: PartProps & { datasets: r
 
 function RecipeChoice({ choice, onChange }: PartProps) {
   return (
-    <Radio.Group
+    <CardChoice
       label={text.preset}
       value={choice.preset}
-      onChange={(preset) => onChange({ preset: preset as Preset })}
-    >
-      <Stack gap={8} mt={8}>
-        {PRESETS.map((preset) => (
-          <Radio.Card key={preset} value={preset} className={classes.recipe}>
-            <Radio.Indicator />
-            <span>
-              <strong>{recipeName(preset)}</strong>
-              <span className={classes.fine}>{text.presets[preset].text}</span>
-            </span>
-          </Radio.Card>
-        ))}
-      </Stack>
-    </Radio.Group>
+      onChange={(preset) => onChange({ preset })}
+      cards={PRESETS.map((value) => ({ value, name: recipeName(value), text: text.presets[value].text }))}
+    />
   );
 }
 

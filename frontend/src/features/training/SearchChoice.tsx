@@ -1,12 +1,11 @@
 /** The part of the form that most people leave alone: how many trials, folds, minutes, ranges. */
 
-import { Collapse, NumberInput, SimpleGrid, Stack, Text, UnstyledButton } from "@mantine/core";
-import { useDisclosure } from "@mantine/hooks";
-import { IconChevronDown } from "@tabler/icons-react";
+import { Collapse, NumberInput, SimpleGrid, Stack, Text } from "@mantine/core";
 
+import { Advanced, SeedInput } from "@/features/common/Form";
+import classes from "@/features/common/Form.module.css";
 import { words } from "@/words";
 
-import classes from "./NewTraining.module.css";
 import { PARAMETERS, type ParameterName, type Ranges } from "./space";
 
 const text = words.training;
@@ -85,34 +84,22 @@ function Counts({ wish, onChange }: Props) {
 }
 
 export function SearchChoice({ wish, onChange }: Props) {
-  const [isOpen, { toggle }] = useDisclosure();
   return (
-    <div>
-      <UnstyledButton onClick={toggle} aria-expanded={isOpen} className={classes.more}>
-        <IconChevronDown size={15} data-open={isOpen || undefined} aria-hidden="true" />
-        {text.advanced}
-      </UnstyledButton>
-      <Collapse expanded={isOpen}>
-        <Stack gap="sm" pt="xs">
-          <Counts wish={wish} onChange={onChange} />
-          <Collapse expanded={wish.trials > 1}>
-            <Stack gap={6} role="group" aria-label={text.ranges}>
-              {PARAMETERS.map((name) => (
-                <RangeChoice key={name} name={name} wish={wish} onChange={onChange} />
-              ))}
-            </Stack>
-          </Collapse>
-          <NumberInput
-            label={text.seed}
-            description={text.seedHelp}
-            min={0}
-            max={2 ** 31 - 1}
-            allowDecimal={false}
-            value={wish.seed}
-            onChange={(seed) => onChange({ seed: Number(seed) || 0 })}
-          />
+    <Advanced label={text.advanced}>
+      <Counts wish={wish} onChange={onChange} />
+      <Collapse expanded={wish.trials > 1}>
+        <Stack gap={6} role="group" aria-label={text.ranges}>
+          {PARAMETERS.map((name) => (
+            <RangeChoice key={name} name={name} wish={wish} onChange={onChange} />
+          ))}
         </Stack>
       </Collapse>
-    </div>
+      <SeedInput
+        label={text.seed}
+        description={text.seedHelp}
+        seed={wish.seed}
+        onChange={(seed) => onChange({ seed })}
+      />
+    </Advanced>
   );
 }
