@@ -13,7 +13,7 @@ export const training = {
   presets: {
     default: {
       name: "Thorough",
-      text: "The recipe for a model to count with. About ten minutes on two cores.",
+      text: "The recipe for a model to count with. Some minutes on two cores.",
     },
     quick: { name: "Quick", text: "One or two minutes. Shows whether the labels are learnable." },
     paper: {
