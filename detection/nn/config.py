@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, cast, get_args
 
 from detection.nn.errors import TrainingError
-from detection.nn.shape import NetworkShape
+from detection.nn.shape import FORMS, NetworkShape
 
 Precision = Literal["auto", "fp32", "bf16"]
 Optimizer = Literal["adamw", "adam"]
@@ -34,7 +34,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "schedule": get_args(Schedule),
     "precision": get_args(Precision),
 }
-_SWITCHES = ("mirror", "quarter_turns", "deterministic")
+_SWITCHES = ("symmetric", "mirror", "quarter_turns", "deterministic")
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,8 @@ class TrainingConfig:
         dropout: share of hidden units dropped in the fully connected layers.
         ema_decay: decay per step of the averaged weights that are validated and kept; 0 for the weights themselves.
         balance: how far the kinds of negatives, stained or not, are drawn equally often, 0 (not at all) to 1.
+        symmetric: whether weights are tied so that a cell scores the same however it is turned by quarter turns or
+            mirrored; widths are multiples of eight then.
         mirror: whether patches are reflected by chance.
         quarter_turns: whether patches are turned by quarter turns by chance.
         rotation: share of patches that are turned by up to ±45° more.
@@ -78,6 +80,7 @@ class TrainingConfig:
     dropout: float = 0.5
     ema_decay: float = 0.99
     balance: float = 0.0
+    symmetric: bool = False
     mirror: bool = True
     quarter_turns: bool = True
     rotation: float = 0.5
@@ -102,6 +105,8 @@ class TrainingConfig:
                 raise TrainingError(f"{name} is true or false.", code="config_invalid")
         if not self.epochs and not self.max_steps:
             raise TrainingError("Say how long to train: epochs or max_steps.", code="config_invalid")
+        if self.symmetric and any(width % FORMS for width in (*self.shape.features, self.shape.fc)):
+            raise TrainingError(f"A symmetric network's widths are multiples of {FORMS}.", code="config_invalid")
 
     def planned_steps(self, per_epoch: int) -> int:
         """Tell how many steps a training takes that nothing stops early, ``per_epoch`` being the steps of one pass."""
@@ -151,15 +156,16 @@ def shape_from_json(value: object) -> NetworkShape:
 
 
 NO_AUGMENTATION: dict[str, Any] = {
+    "symmetric": False,
     "mirror": False,
     "quarter_turns": False,
     "rotation": 0.0,
     "shift_px": 0,
     "stain_jitter": 0.0,
 }
-"""Changes that switch every augmentation off: each patch is seen as it is, to the bit."""
+"""Changes that switch every augmentation off, built in or drawn: each patch is seen as it is, to the bit."""
 
-_DEFAULT = TrainingConfig(balance=0.75)
+_DEFAULT = TrainingConfig(balance=0.75, symmetric=True)
 
 PRESETS: dict[str, TrainingConfig] = {
     "default": _DEFAULT,

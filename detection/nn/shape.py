@@ -10,6 +10,8 @@ STRIDE_PX = 8
 """Three 2×2 poolings: neighbouring windows of the dense evaluation lie 8 pixels apart."""
 WINDOW_CELLS = 7
 """Side of one window's feature map: 70→68→34→32→16→14→7."""
+FORMS = 8
+"""Ways to turn a square by quarter turns and to mirror it."""
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from detection.nn.network import PaperNet, Preprocessing
 from detection.nn.optimization import blend, new_optimizer, new_schedule
 from detection.nn.sampling import draw_weights
 from detection.nn.state import State, read_state, write_state
+from detection.nn.symmetric import share_statistics, tie, untied
 
 _POINT_EVERY_S = 1.5
 _STATE_EVERY_S = 20.0
@@ -155,6 +156,8 @@ class _Run:
         )
         preprocessing = Preprocessing.of(self.training.images)
         self.model = PaperNet(config.shape, preprocessing=preprocessing, dropout=config.dropout)
+        if config.symmetric:
+            tie(self.model)
         self.model.to(self.device).train()
         self.average = copy.deepcopy(self.model).eval()
         self.best = copy.deepcopy(self.average)
@@ -228,6 +231,8 @@ class _Run:
         loss = functional.cross_entropy(logits.float(), labels, label_smoothing=self.config.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        if self.config.symmetric:
+            share_statistics(self.model)
         self.optimizer.step()
         self.schedule.step()
         self.at.step += 1
@@ -334,6 +339,8 @@ class _Run:
     def outcome(self, stopped_because: str) -> TrainingOutcome:
         """Take the best weights and choose the threshold and the gate."""
         model = (self.best if self.at.best_step else self.average).cpu().eval()
+        if self.config.symmetric:
+            model = untied(model)
         probabilities = predict(model, self.validation.images)
         threshold = best_threshold(self.validation.labels, probabilities)
         return TrainingOutcome(

@@ -15,6 +15,7 @@ from detection.nn import training as module
 from detection.nn.checkpoint import weights_hash
 from detection.nn.config import NO_AUGMENTATION
 from detection.nn.data import PatchSet
+from detection.nn.shape import NetworkShape
 from detection.nn.state import write_state
 from detection.nn.training import CurvePoint, train
 from tests.detection.nn.toys import tiny_config, toy_patches
@@ -71,10 +72,17 @@ def interrupted(path: Path, stops, config=CONFIG):
     return learn(config, state_path=path)
 
 
-@pytest.fixture(scope="module", params=["fp32", "bf16"])
+EIGHTS = NetworkShape(features=(8, 8, 8), fc=16)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[{"precision": "fp32"}, {"precision": "bf16"}, {"symmetric": True, "shape": EIGHTS}],
+    ids=["fp32", "bf16", "symmetric"],
+)
 def recipe(request):
     torch.set_num_threads(1)
-    config = CONFIG.changed(precision=request.param)
+    config = CONFIG.changed(**request.param)
     return config, learn(config)
 
 

@@ -1,0 +1,122 @@
+"""Weights tied so that a cell scores the same however it is turned by quarter turns or mirrored.
+
+Tied, one filter in eight is learned, and the other seven are its turned and mirrored copies. Untied again, it is the
+paper's network in every respect: as wide, as quick, with weights of its own.
+
+Source: Cohen and Welling 2016 (group equivariant networks, p4m); Veeling et al. 2018 for histopathology.
+"""
+
+from collections.abc import Iterator
+from operator import attrgetter
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from detection.nn.network import PaperNet, Stage
+from detection.nn.shape import FORMS as FORMS
+from detection.nn.shape import WINDOW_CELLS
+
+
+def _formed(images: Tensor, form: int) -> Tensor:
+    """Give the last two axes one of eight forms: mirrored or not, then turned by quarter turns."""
+    mirrored, turns = divmod(form, 4)
+    return torch.rot90(images.flip(-1) if mirrored else images, turns, (-2, -1))
+
+
+def _origins() -> Tensor:
+    """Tell, for each form (rows), which form of a layer's input lands where: form⁻¹ · other, int64 (8, 8)."""
+    sample = torch.arange(4.0).view(2, 2)
+    forms = [_formed(sample, form) for form in range(FORMS)]
+
+    def named(image: Tensor) -> int:
+        return next(number for number, known in enumerate(forms) if torch.equal(known, image))
+
+    product = torch.tensor([[named(_formed(other, form)) for other in forms] for form in range(FORMS)])
+    return product[(product == 0).int().argmax(dim=1)]
+
+
+_ORIGINS = _origins()
+
+
+class _Turned(nn.Module):
+    """Full weights (8·out, in·n, k·k in any shape) from those of one filter in eight, (out, in, n, k, k).
+
+    Args:
+        full: the full weights.
+        forms_in: 8, or 1 for a layer that sees the image itself.
+        side: k.
+    """
+
+    origins: Tensor
+
+    def __init__(self, full: Tensor, *, forms_in: int, side: int) -> None:
+        super().__init__()
+        self.full, self.forms_in, self.side = full.shape, forms_in, side
+        self.register_buffer("origins", _ORIGINS, persistent=False)
+
+    def forward(self, one: Tensor) -> Tensor:
+        every = [_formed(one if self.forms_in == 1 else one[:, :, self.origins[form]], form) for form in range(FORMS)]
+        full = torch.stack(every, dim=1).reshape(self.full)
+        return full.contiguous(memory_format=torch.channels_last) if full.ndim == 4 else full
+
+    def right_inverse(self, full: Tensor) -> Tensor:
+        return full.reshape(len(full) // FORMS, FORMS, -1, self.forms_in, self.side, self.side)[:, 0].clone()
+
+
+class _Repeated(nn.Module):
+    """The same number for all eight forms of a filter, along one axis."""
+
+    def __init__(self, axis: int) -> None:
+        super().__init__()
+        self.axis = axis
+
+    def forward(self, one: Tensor) -> Tensor:
+        return one.repeat_interleave(FORMS, dim=self.axis)
+
+    def right_inverse(self, full: Tensor) -> Tensor:
+        return full.unflatten(self.axis, (-1, FORMS)).select(self.axis + 1, 0).clone()
+
+
+def tie(network: PaperNet) -> PaperNet:
+    """Tie a new network's weights, in place, and return it; all its widths are multiples of eight."""
+    one, two, three = (cast(Stage, stage).conv for stage in network.stages)
+    layers: list[tuple[nn.Module, int, int]] = [
+        (one, 1, 3),
+        (two, FORMS, 3),
+        (three, FORMS, 3),
+        (network.fc1, FORMS, WINDOW_CELLS),
+        (network.fc2, FORMS, 1),
+    ]
+    for layer, forms_in, side in layers:
+        full = cast(Tensor, layer.weight)
+        parametrize.register_parametrization(layer, "weight", _Turned(full, forms_in=forms_in, side=side))
+        parametrize.register_parametrization(layer, "bias", _Repeated(0))
+    for norm in _norms(network):
+        for name in ("weight", "bias"):
+            parametrize.register_parametrization(norm, name, _Repeated(0))
+    parametrize.register_parametrization(network.fc3, "weight", _Repeated(1))
+    return network
+
+
+def share_statistics(network: PaperNet) -> None:
+    """Give the forms of a filter one mean and variance: a batch shows each cell in one form only."""
+    for norm in _norms(network):
+        for statistic in (norm.running_mean, norm.running_var):
+            if statistic is not None:
+                forms = statistic.view(-1, FORMS)
+                forms.copy_(forms.mean(dim=1, keepdim=True).expand_as(forms))
+
+
+def untied(network: PaperNet) -> PaperNet:
+    """Return a network in evaluation mode that computes the same with plain weights."""
+    plain = PaperNet(network.shape, preprocessing=network.preprocessing)
+    plain.load_state_dict({name: attrgetter(name)(network) for name in plain.state_dict()})
+    return plain.eval()
+
+
+def _norms(network: PaperNet) -> Iterator[nn.BatchNorm1d | nn.BatchNorm2d]:
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            yield module
