@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import statistics
 import sys
 import tarfile
@@ -19,26 +20,46 @@ from detection.nn.data import PatchSet, folds, pixel_hash, place_groups, split_s
 from detection.nn.evaluation import evaluate, predict
 from detection.nn.shape import PATCH_PX
 from detection.nn.training import TrainingOutcome, train
+from labeling.splits import corrected
 
 VALIDATION_SHARE = 0.1
+KINDS = ("background", "negative", "positive")
+SAME_CELL_PX = 14
+"""Two labels at most this far apart are of one cell."""
 GUARD_PX = 100
 """More than a patch: what is left of the other strips shows no tissue of the one under test."""
 
 
 @dataclass(frozen=True)
 class Micrograph:
-    """Patches of one slide: ``names`` of their classes, and ``corners`` int64 (N, 2), columns (x_l0, y_l0)."""
+    """Patches of one slide.
+
+    Args:
+        patches: their kinds are positions in ``KINDS``.
+        names: of their classes.
+        corners: int64 (N, 2), columns (x_l0, y_l0).
+        order: int64 (N,), in which they were labelled; positives and brown negatives are counted through.
+    """
 
     patches: PatchSet
     names: NDArray[np.str_]
     corners: NDArray[np.int64]
+    order: NDArray[np.int64]
+
+    def standing(self) -> NDArray[np.bool_]:
+        """Tell which labels were not taken back later: the same cell, another class."""
+        return ~corrected(self.corners, _kinds(self.names), self.order, reach_px=SAME_CELL_PX)
 
 
 def paper_patches(data: Path) -> PatchSet:
-    """Read the paper's patches in the order of their archive; the 72 stored rows hold the patch in rows 1 to 70."""
+    """Read the paper's patches in the order of their archive; the 72 stored rows hold the patch in rows 1 to 70.
+
+    Their negatives are blue nuclei, background to the later patches.
+    """
     found = _images(data / "prisma" / "lymphocytes_2017-03.tar.gz")
     images = np.stack([image[1 : 1 + PATCH_PX] for image in found.values()])
-    return PatchSet(images, np.array([name.startswith("positive") for name in found], dtype=np.int64))
+    names = np.array(["positive" if name.startswith("positive") else "background" for name in found])
+    return PatchSet(images, (names == "positive").astype(np.int64), _kinds(names))
 
 
 def micrograph(data: Path) -> Micrograph:
@@ -49,7 +70,12 @@ def micrograph(data: Path) -> Micrograph:
     names = np.array([row["label"] for row in rows])
     images = np.stack([found[row["file"]] for row in rows])
     corners = np.array([[int(row["x_l0"]), int(row["y_l0"])] for row in rows], dtype=np.int64)
-    return Micrograph(PatchSet(images, (names == "positive").astype(np.int64)), names, corners)
+    order = np.array([int(re.sub(r"\D", "", row["file"])) for row in rows], dtype=np.int64)
+    return Micrograph(PatchSet(images, (names == "positive").astype(np.int64), _kinds(names)), names, corners, order)
+
+
+def _kinds(names: NDArray[np.str_]) -> NDArray[np.int64]:
+    return np.searchsorted(KINDS, names).astype(np.int64)
 
 
 def _images(archive: Path) -> dict[str, NDArray[np.uint8]]:
@@ -71,7 +97,8 @@ def eight_copies(patches: PatchSet) -> PatchSet:
         for turns in range(4)
     ]
     images = np.stack(forms, axis=1).reshape(-1, PATCH_PX, PATCH_PX, 3)
-    return PatchSet(images, np.repeat(patches.labels, len(forms)))
+    kinds = None if patches.kinds is None else np.repeat(patches.kinds, len(forms))
+    return PatchSet(images, np.repeat(patches.labels, len(forms)), kinds)
 
 
 def names_of(patches: PatchSet) -> list[str]:
@@ -152,7 +179,7 @@ def judge_by_place(
         began = time.monotonic()
         inside = strip == number
         secret = set(names[inside])
-        other = np.flatnonzero(away_from(place.corners, inside) & ~np.isin(names, list(secret)))
+        other = np.flatnonzero(away_from(place.corners, inside) & ~np.isin(names, list(secret)) & place.standing())
         old = np.flatnonzero([name not in secret for name in known_names])
         groups = [*(known_names[index] for index in old), *(chains[index] for index in other)]
         outcome = learn(joined(known.take(old), place.patches.take(other)), groups, config, seed=seed + number)
@@ -174,7 +201,8 @@ def _shares(names: NDArray[np.str_], called: NDArray[np.bool_]) -> dict[str, flo
 
 def joined(one: PatchSet, two: PatchSet) -> PatchSet:
     """Put two sets of patches one after the other."""
-    return PatchSet(np.concatenate([one.images, two.images]), np.concatenate([one.labels, two.labels]))
+    kinds = None if one.kinds is None or two.kinds is None else np.concatenate([one.kinds, two.kinds])
+    return PatchSet(np.concatenate([one.images, two.images]), np.concatenate([one.labels, two.labels]), kinds)
 
 
 def summary(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -7,8 +7,8 @@ are percent, means over folds with their spread. The patches are found through T
 """
 
 import argparse
+import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +37,13 @@ PATCHES, STEPS, SEED = 512, 8, 5
 FOLDS, STRIPS = 5, 4
 
 
-def scores(data: Path) -> dict[str, Any]:
+def scores(data: Path, recipe: TrainingConfig) -> dict[str, Any]:
     """Cross-validate both recipes by our protocol, and the paper's by its own."""
     patches = paper_patches(data)
     names, copies = names_of(patches), eight_copies(patches)
     paper = PRESETS["paper"].changed(**NO_AUGMENTATION)
     return {
-        "default": announced(
-            "default recipe", lambda: cross_validate(patches, names, PRESETS["default"], k=FOLDS, seed=SEED)
-        ),
+        "default": announced("default recipe", lambda: cross_validate(patches, names, recipe, k=FOLDS, seed=SEED)),
         "model_b": announced(
             "model B, no augmentation", lambda: cross_validate(patches, names, PRESETS["model-b"], k=FOLDS, seed=SEED)
         ),
@@ -56,24 +54,30 @@ def scores(data: Path) -> dict[str, Any]:
     }
 
 
-def quick(data: Path) -> dict[str, Any]:
+def quick(data: Path, recipe: TrainingConfig) -> dict[str, Any]:
     """One fold of the default recipe."""
     patches = paper_patches(data)
-    names, config = names_of(patches), PRESETS["default"]
+    names = names_of(patches)
     return {
         "default": announced(
-            "default recipe, one fold", lambda: cross_validate(patches, names, config, k=FOLDS, first=1, seed=SEED)
+            "default recipe, one fold", lambda: cross_validate(patches, names, recipe, k=FOLDS, first=1, seed=SEED)
         )
     }
 
 
-def hard(data: Path) -> dict[str, Any]:
+def folds(data: Path, recipe: TrainingConfig) -> dict[str, Any]:
+    """All folds of the default recipe and nothing else."""
+    patches = paper_patches(data)
+    names = names_of(patches)
+    return {"default": announced("default recipe", lambda: cross_validate(patches, names, recipe, k=FOLDS, seed=SEED))}
+
+
+def hard(data: Path, recipe: TrainingConfig) -> dict[str, Any]:
     """Four strips of a later micrograph, whose negatives are brown."""
     place, known = micrograph(data), paper_patches(data)
-    config = PRESETS["default"]
     return {
         "hard": announced(
-            "brown non-lymphocytes by place", lambda: judge_by_place(known, place, config, k=STRIPS, seed=SEED)
+            "brown non-lymphocytes by place", lambda: judge_by_place(known, place, recipe, k=STRIPS, seed=SEED)
         )
     }
 
@@ -123,15 +127,25 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the figures to this file")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--quick", action="store_true", help="one fold of the default recipe only")
+    which.add_argument("--folds", action="store_true", help="all folds of the default recipe only")
     which.add_argument("--hard", action="store_true", help="brown non-lymphocytes of a later micrograph, by place")
     which.add_argument("--speed", action="store_true", help="patches a second; needs no data")
+    parser.add_argument(
+        "--change", action="append", default=[], type=_change, metavar="NAME=VALUE", help="of the default recipe"
+    )
     options = parser.parse_args(arguments)
     if options.speed:
         figures = speed()
     else:
-        measure: Callable[[Path], dict[str, Any]] = quick if options.quick else hard if options.hard else scores
-        figures = measure(_real_data(parser))
-    report({"machine": machine(), **figures}, options.json)
+        measure = quick if options.quick else folds if options.folds else hard if options.hard else scores
+        figures = measure(_real_data(parser), PRESETS["default"].changed(**dict(options.change)))
+    report({"machine": machine(), "changes": dict(options.change), **figures}, options.json)
+
+
+def _change(text: str) -> tuple[str, Any]:
+    """Read NAME=VALUE, the value as JSON."""
+    name, _, value = text.partition("=")
+    return name, json.loads(value)  # its error is a ValueError, which the parser tells
 
 
 def _real_data(parser: argparse.ArgumentParser) -> Path:

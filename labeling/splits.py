@@ -99,6 +99,25 @@ def overlaps(items: Items, *, band_px: float = 0.0) -> Pairs:
     return np.concatenate(found)
 
 
+def corrected(centres: NDArray[np.int64], classes: Numbers, order: Numbers, *, reach_px: float) -> NDArray[np.bool_]:
+    """Tell which labels of a slide were taken back: the same cell was labelled again later, with another class.
+
+    Args:
+        centres: int64 (N, 2), columns x, y.
+        classes: int64 (N,).
+        order: int64 (N,), in which they were given.
+        reach_px: two labels at most this far apart are of one cell.
+
+    Returns:
+        bool (N,).
+    """
+    pairs = cKDTree(centres).query_pairs(reach_px, output_type="ndarray").reshape(-1, 2)
+    pairs = pairs[classes[pairs[:, 0]] != classes[pairs[:, 1]]]
+    taken_back = np.zeros(len(centres), dtype=np.bool_)
+    taken_back[np.where(order[pairs[:, 0]] < order[pairs[:, 1]], pairs[:, 0], pairs[:, 1])] = True
+    return taken_back
+
+
 def groups_of(items: Items, kind: str, *, tile_px: int = TILE_PX) -> Numbers:
     """Number the group of each item; a group never comes apart.
 

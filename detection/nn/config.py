@@ -20,6 +20,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "label_smoothing": (0.0, 0.4),
     "dropout": (0.0, 0.9),
     "ema_decay": (0.0, 0.9999),
+    "balance": (0.0, 1.0),
     "rotation": (0.0, 1.0),
     "shift_px": (0, 12),
     "stain_jitter": (0.0, 0.5),
@@ -51,6 +52,7 @@ class TrainingConfig:
         label_smoothing: share of the target given to the other class.
         dropout: share of hidden units dropped in the fully connected layers.
         ema_decay: decay per step of the averaged weights that are validated and kept; 0 for the weights themselves.
+        balance: how far the kinds of negatives, stained or not, are drawn equally often, 0 (not at all) to 1.
         mirror: whether patches are reflected by chance.
         quarter_turns: whether patches are turned by quarter turns by chance.
         rotation: share of patches that are turned by up to ±45° more.
@@ -65,22 +67,23 @@ class TrainingConfig:
         shape: widths of the network.
     """
 
-    epochs: int = 36
+    epochs: int = 18
     max_steps: int = 0
     batch_size: int = 64
     optimizer: Optimizer = "adamw"
     schedule: Schedule = "one_cycle"
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
-    label_smoothing: float = 0.05
+    label_smoothing: float = 0.1
     dropout: float = 0.5
     ema_decay: float = 0.99
+    balance: float = 0.0
     mirror: bool = True
     quarter_turns: bool = True
     rotation: float = 0.5
     shift_px: int = 4
     stain_jitter: float = 0.1
-    patience: int = 10
+    patience: int = 18
     patience_steps: int = 0
     validate_every_steps: int = 0
     tolerance: float = 1.0
@@ -156,7 +159,7 @@ NO_AUGMENTATION: dict[str, Any] = {
 }
 """Changes that switch every augmentation off: each patch is seen as it is, to the bit."""
 
-_DEFAULT = TrainingConfig()
+_DEFAULT = TrainingConfig(balance=0.75)
 
 PRESETS: dict[str, TrainingConfig] = {
     "default": _DEFAULT,

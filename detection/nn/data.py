@@ -20,11 +20,13 @@ _PATCHES_AT_ONCE = 4096
 class PatchSet:
     """Labelled patches: ``images`` uint8 (N, 70, 70, 3) RGB, ``labels`` int64 (N,), 1 = positive, 0 = not.
 
+    ``kinds`` int64 (N,), the finer classes, tells apart what one label stands for; without it each label is one kind.
     The images may be a memory-mapped file: training, prediction and the gate read them in parts.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
+    kinds: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8 or self.images.shape[1:] != (PATCH_PX, PATCH_PX, 3):
@@ -34,13 +36,15 @@ class PatchSet:
             )
         if self.labels.shape != (len(self.images),) or not np.isin(self.labels, (0, 1)).all():
             raise TrainingError("Every patch needs one label, 1 or 0.", code="patches_invalid")
+        if self.kinds is not None and self.kinds.shape != self.labels.shape:
+            raise TrainingError("Every patch is of one kind.", code="patches_invalid")
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "PatchSet":
         """Return the chosen patches, by mask or index."""
-        return PatchSet(self.images[chosen], self.labels[chosen])
+        return PatchSet(self.images[chosen], self.labels[chosen], None if self.kinds is None else self.kinds[chosen])
 
     def counts(self) -> dict[str, int]:
         """Count both classes."""
@@ -50,6 +54,8 @@ class PatchSet:
     def content_hash(self) -> str:
         """Name the patches, their classes and their order; read in parts, so that memory stays flat."""
         digest = sha256(np.ascontiguousarray(self.labels).tobytes())
+        if self.kinds is not None:
+            digest.update(np.ascontiguousarray(self.kinds).tobytes())
         for start in range(0, len(self), _PATCHES_AT_ONCE):
             digest.update(np.ascontiguousarray(self.images[start : start + _PATCHES_AT_ONCE]).data)
         return digest.hexdigest()

@@ -22,6 +22,7 @@ _CELLS = CENTRE_PX // STRIDE_PX
 _PATCHES_AT_ONCE = 1024
 _LOST_SHARE = 0.0005
 """Of positives, for each of the two questions, so that both together keep 99.9 %."""
+_STAINED_FROM = 0.01
 _DAB_SLACK = 0.1
 _TISSUE_SLACK = 0.3
 """Lowered by 10 % and 30 %: the palest of a few hundred positives is not the palest there is. Measured on halves of the
@@ -103,6 +104,15 @@ def calibrate_gate(patches: PatchSet) -> Gate:
         positives_kept=float(passed[positive].mean()),
         negatives_passed=float(others.mean()) if len(others) else 1.0,
     )
+
+
+def stained(patches: PatchSet) -> NDArray[np.bool_]:
+    """Tell which patches carry as much DAB in their middle as 99 % of the positives do; bool (N,)."""
+    dab = _patch_sums(patches.images, dab_density)
+    positive = patches.labels == 1
+    if not positive.any():
+        return np.zeros(len(patches), dtype=np.bool_)
+    return np.asarray(dab >= np.quantile(dab[positive], _STAINED_FROM))
 
 
 def _low_end(sums: NDArray[np.int64], slack: float) -> float:

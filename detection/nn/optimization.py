@@ -7,6 +7,9 @@ from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
 from detection.nn.config import TrainingConfig
 from detection.nn.network import PaperNet
 
+_SHORTEST_CYCLE = 5
+"""A cycle of four steps would rise for none, which torch divides by."""
+
 
 def new_optimizer(model: PaperNet, config: TrainingConfig) -> Optimizer:
     """Make the recipe's optimiser; it decays the matrices, not the biases and norms.
@@ -32,7 +35,8 @@ def new_schedule(optimizer: Optimizer, config: TrainingConfig, steps: int) -> LR
     """Lay the recipe's learning rate over all steps."""
     if config.schedule == "constant":
         return ConstantLR(optimizer, factor=1.0, total_iters=0)
-    return OneCycleLR(optimizer, config.learning_rate, total_steps=steps + 1, pct_start=0.25, cycle_momentum=False)
+    total = max(steps + 1, _SHORTEST_CYCLE)
+    return OneCycleLR(optimizer, config.learning_rate, total_steps=total, pct_start=0.25, cycle_momentum=False)
 
 
 @torch.no_grad()

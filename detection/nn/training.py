@@ -24,6 +24,7 @@ from detection.nn.gate import Gate, calibrate_gate
 from detection.nn.metrics import Scores, best_threshold, log_loss, scores
 from detection.nn.network import PaperNet, Preprocessing
 from detection.nn.optimization import blend, new_optimizer, new_schedule
+from detection.nn.sampling import draw_weights
 from detection.nn.state import State, read_state, write_state
 
 _POINT_EVERY_S = 1.5
@@ -159,6 +160,8 @@ class _Run:
         self.best = copy.deepcopy(self.average)
         self.optimizer = new_optimizer(self.model, config)
         self.schedule = new_schedule(self.optimizer, config, self.steps)
+        weights = draw_weights(self.training, config.balance)
+        self.weights = None if weights is None else torch.from_numpy(weights)
         self.order = torch.zeros(len(self.training), dtype=torch.int64)
         self.bf16 = uses_bf16(config, self.device)
 
@@ -198,11 +201,17 @@ class _Run:
     def _step(self) -> None:
         at = self.at
         if at.step == 0 or at.batches == self.per_epoch:
-            self.order.copy_(torch.randperm(len(self.order), generator=self.generator))
+            self.order.copy_(self._drawn())
             at.batches = 0
         start = at.batches * self.batch
         at.last_loss = self._learn(self.order[start : start + self.batch].numpy())
         at.batches += 1
+
+    def _drawn(self) -> Tensor:
+        """Order the patches of one pass: each once, or by chance where rare kinds are to be seen more often."""
+        if self.weights is None:
+            return torch.randperm(len(self.order), generator=self.generator)
+        return torch.multinomial(self.weights, len(self.order), replacement=True, generator=self.generator)
 
     def _asked_to_stop(self) -> bool:
         """Ask, and give a sign of life if the last one is long ago."""

@@ -1,7 +1,8 @@
 """Decoded patches of data-set versions, kept on disk: a million of them are read as if they lay in memory.
 
-``MEDIA/patches/<key>/`` holds ``images.npy``, uint8 (N, 70, 70, 3), side after side, and ``labels.npy``. The key names
-the content of the version, so that two versions of the same content share a folder; it can be deleted at any time.
+``MEDIA/patches/<key>/`` holds ``images.npy``, uint8 (N, 70, 70, 3), side after side, and ``labels.npy``, int64 (N, 2),
+whether each counts and its class. The key names the content of the version, so that two versions of the same content
+share a folder; it can be deleted at any time.
 """
 
 import hashlib
@@ -32,7 +33,7 @@ from labeling.progress import Tell, silent, told
 
 _SHAPE = (PATCH_PX, PATCH_PX, 3)
 _PATCH_BYTES = PATCH_PX * PATCH_PX * 3
-_FORMAT = 1
+_FORMAT = 2
 _AT_ONCE = 500
 """Patches decoded before they are written: 7 MB."""
 
@@ -96,7 +97,7 @@ def _opened(folder: Path, counts: Counts) -> dict[str, PatchSet]:
     sides, start = {}, 0
     for side in Side.values:
         end = start + counts.get(side, 0)
-        sides[side] = PatchSet(images[start:end], labels[start:end])
+        sides[side] = PatchSet(images[start:end], *labels[start:end].T)
         start = end
     return sides
 
@@ -160,12 +161,13 @@ def _write_header(file: Any, shape: tuple[int, ...]) -> None:
 
 def _rows(dataset: DatasetVersion, side: str) -> Iterator[tuple[Any, ...]]:
     rows = dataset.items.filter(side=side).order_by("pk")
-    return in_chunks(rows.values_list("pk", "label_class__counted", "patch__png"), "pk", size=_AT_ONCE)
+    columns = ("pk", "label_class__counted", "label_class_id", "patch__png")
+    return in_chunks(rows.values_list(*columns), "pk", size=_AT_ONCE)
 
 
 def _write_images(file: Any, rows: Iterator[tuple[Any, ...]]) -> list[NDArray[np.int64]]:
-    labels = [np.zeros(0, dtype=np.int64)]
+    labels = [np.zeros((0, 2), dtype=np.int64)]
     while chunk := list(islice(rows, _AT_ONCE)):
-        file.write(np.stack([decode_png(bytes(png)) for _, _, png in chunk]).tobytes())
-        labels.append(np.array([counted for _, counted, _ in chunk], dtype=np.int64))
+        file.write(np.stack([decode_png(bytes(png)) for *_, png in chunk]).tobytes())
+        labels.append(np.array([(counted, kind) for _, counted, kind, _ in chunk], dtype=np.int64))
     return labels

@@ -173,6 +173,25 @@ describe("a promotion", () => {
     await expect.poll(() => server.to("POST", "models/9/promote")[0]?.body).toEqual({ reason: "" });
     expect(server.to("POST", "models/9/comparison")).toHaveLength(0);
   });
+
+  it("of the first model closes its dialog, though the new list has a current one", async () => {
+    const models = [model()];
+    const nothing = { current: null, former: null };
+    const isFirst = () => models[0]?.status === "candidate";
+    const { server, user, go } = await ask(
+      {
+        "GET studies/1/models": () => pageOf(models),
+        // The list is there long before the rest of what a promotion changes.
+        "GET studies/1/models/roll-back": () => (isFirst() ? nothing : new Promise(() => undefined)),
+        "POST models/9/promote": () => (models[0] = model({ status: "current" })),
+      },
+      models,
+    );
+    await user.click(go());
+    expect(await screen.findByText("Model 4 is current")).toBeVisible();
+    await expect.poll(() => screen.queryByRole("dialog")).toBeNull();
+    expect(server.to("POST", "models/9/comparison")).toHaveLength(0);
+  });
 });
 
 describe("a roll back", () => {

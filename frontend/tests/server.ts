@@ -53,7 +53,7 @@ export function serve(routes: Record<string, Handler>): FakeServer {
     const handler =
       routes[`${one.method} ${one.path}`] ?? refusal(404, "not_found", "There is nothing here.");
     const answer: unknown =
-      typeof handler === "function" ? (handler as (asked: Asked) => unknown)(one) : handler;
+      typeof handler === "function" ? await (handler as (asked: Asked) => unknown)(one) : handler;
     if (answer instanceof Reply) {
       return new Response(answer.body === undefined ? null : JSON.stringify(answer.body), {
         status: answer.status,

@@ -13,6 +13,8 @@ from PIL import Image
 from bench import training as bench
 from bench.protocols import (
     GUARD_PX,
+    KINDS,
+    SAME_CELL_PX,
     Micrograph,
     away_from,
     cross_validate,
@@ -80,7 +82,8 @@ def micro(count: int) -> Micrograph:
     patches = toy_patches(count, 9)
     names = np.where(patches.labels == 1, "positive", np.where(np.arange(count) % 4 == 0, "negative", "background"))
     corners = np.random.default_rng(0).integers(0, [9000, 3000], size=(count, 2))
-    return Micrograph(patches, names, corners)
+    kinds = np.searchsorted(KINDS, names)
+    return Micrograph(PatchSet(patches.images, patches.labels, kinds), names, corners, np.arange(count))
 
 
 def test_the_archives_are_read(data):
@@ -91,6 +94,22 @@ def test_the_archives_are_read(data):
     assert west.names.tolist() == micro(80).names.tolist()
     assert west.corners.tolist() == micro(80).corners.tolist()
     assert west.patches.labels.tolist() == micro(80).patches.labels.tolist()
+    assert west.patches.kinds is not None
+    assert patches.kinds is not None
+    assert [KINDS[kind] for kind in west.patches.kinds] == west.names.tolist()
+    assert west.order.tolist() == list(range(80))
+    assert {KINDS[kind] for kind in patches.kinds} == {"background", "positive"}
+
+
+def test_labels_that_were_taken_back_are_not_learned():
+    west = micro(4)
+    corners = np.array([[0, 0], [SAME_CELL_PX, 0], [900, 0], [900, SAME_CELL_PX + 1]])
+    place = Micrograph(west.patches, np.array(["positive", "negative", "negative", "positive"]), corners, np.arange(4))
+    assert place.standing().tolist() == [False, True, True, True]
+    later = Micrograph(west.patches, place.names, corners, np.array([9, 1, 2, 3]))
+    assert later.standing().tolist() == [True, False, True, True]
+    alike = Micrograph(west.patches, np.array(["positive"] * 4), corners, np.arange(4))
+    assert alike.standing().all()
 
 
 def test_eight_copies_are_the_eight_forms_side_by_side():
@@ -168,7 +187,12 @@ def test_the_summary_is_means_and_spreads():
 
 
 @pytest.mark.parametrize(
-    ("options", "parts"), [([], {"default", "model_b", "paper_protocol"}), (["--quick"], {"default"})]
+    ("options", "parts"),
+    [
+        ([], {"default", "model_b", "paper_protocol"}),
+        (["--quick"], {"default"}),
+        (["--folds", "--change", "epochs=1", "--change", "max_steps=0"], {"default"}),
+    ],
 )
 def test_the_command_writes_its_figures(data, tmp_path, monkeypatch, options, parts):
     tiny = tiny_config(epochs=0, max_steps=12, batch_size=8)
@@ -177,7 +201,8 @@ def test_the_command_writes_its_figures(data, tmp_path, monkeypatch, options, pa
     monkeypatch.setenv("TILSCOPE_REAL_DATA", str(data))
     bench.main(["--json", str(tmp_path / "out.json"), *options])
     figures = json.loads((tmp_path / "out.json").read_text())
-    assert set(figures) == parts | {"machine"}
+    assert set(figures) == parts | {"machine", "changes"}
+    assert figures["changes"] == ({"epochs": 1, "max_steps": 0} if "--change" in options else {})
     names = ("accuracy", "precision", "recall", "f1")
     assert set(figures["default"]) == {*names, *(f"{name}_sd" for name in names)}
 
@@ -187,6 +212,13 @@ def test_the_hard_command_writes_its_figures(data, tmp_path, monkeypatch):
     monkeypatch.setenv("TILSCOPE_REAL_DATA", str(data))
     bench.main(["--hard", "--json", str(tmp_path / "out.json")])
     assert set(json.loads((tmp_path / "out.json").read_text())["hard"]) >= {"negatives_refused", "positive_recall_sd"}
+
+
+@pytest.mark.parametrize("change", ["epochs", "epochs=", "epochs=many"])
+def test_a_change_that_cannot_be_read_is_told(change, capsys):
+    with pytest.raises(SystemExit):
+        bench.main(["--quick", "--change", change])
+    assert "NAME=VALUE" in capsys.readouterr().err
 
 
 def test_without_data_it_says_what_to_do(monkeypatch, capsys):

@@ -45,6 +45,14 @@ def test_each_side_has_its_patches_in_stored_order(dataset):
         assert (patches.images == np.stack([decode_png(bytes(png)) for _, png in rows])).all()
 
 
+def test_each_patch_knows_its_class(dataset):
+    for side, patches in load_sides(dataset).items():
+        rows = dataset.items.filter(side=side).order_by("pk")
+        assert patches.kinds is not None
+        assert patches.kinds.tolist() == list(rows.values_list("label_class_id", flat=True))
+        assert patches.labels.tolist() == list(map(int, rows.values_list("label_class__counted", flat=True)))
+
+
 def test_it_is_decoded_once(dataset, monkeypatch):
     first = load_sides(dataset)
     monkeypatch.setattr(patch_cache, "decode_png", lambda _: 1 / 0)

@@ -24,6 +24,10 @@ SOON_MS, LONG_MS = 60_000, 900_000
 SIZES = ((1024, 768), (1440, 900))
 LOSS, WHY = 4, 5
 """Columns of the table of trials."""
+STILL = """() => Promise.all(document.getAnimations()
+    .filter((one) => one.effect.getComputedTiming().endTime !== Infinity)
+    .map((one) => one.finished.catch(() => null)))"""
+"""Waits until dialogs have come in; what turns for ever goes on."""
 NUMBER = re.compile(r"^\d+\.\d+$")
 
 
@@ -44,6 +48,7 @@ class Lab:
         """Keep pictures of what is on the screen; on neither size must anything stick out sideways."""
         for width, height in SIZES:
             self.page.set_viewport_size({"width": width, "height": height})
+            self.page.evaluate(STILL)
             self.page.screenshot(path=self.pictures / f"{name}-{width}x{height}.png")
             sideways = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
             assert self.page.evaluate(sideways) <= 0, f"{name} is wider than {width} px"

@@ -1,6 +1,6 @@
 /** The registry: models compared, promoted, rolled back, taken out and brought in. */
 
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient, type QueryClient } from "@tanstack/react-query";
 
 import { isRunning, newClientKey, pollWhile } from "./polling";
 import { apiUrl, request } from "./request";
@@ -56,12 +56,17 @@ export function useComparison(model: Id, current: Id) {
   return { comparison: watched.data ?? asked.data ?? null, error: asked.error ?? watched.error };
 }
 
+/** Not waited for: a dialog hears of its success while it still stands, before the new list changes it. */
+function askAgain(client: QueryClient, study: Id): void {
+  void client.invalidateQueries({ queryKey: modelsKey(study) });
+}
+
 export function usePromote(study: Id) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: ({ model, reason }: { model: Id; reason: string }) =>
       request<Model>("POST", `models/${model}/promote`, { body: { reason } }),
-    onSuccess: () => client.invalidateQueries({ queryKey: modelsKey(study) }),
+    onSuccess: () => askAgain(client, study),
   });
 }
 
@@ -78,7 +83,7 @@ export function useRollBack(study: Id) {
   return useMutation({
     mutationFn: (reason: string) =>
       request<Model>("POST", `studies/${study}/models/roll-back`, { body: { reason } }),
-    onSuccess: () => client.invalidateQueries({ queryKey: modelsKey(study) }),
+    onSuccess: () => askAgain(client, study),
   });
 }
 

@@ -47,6 +47,8 @@ def test_a_changed_shape_survives_json():
         {"patience_steps": 2.5},
         {"validate_every_steps": True},
         {"tolerance": -0.1},
+        {"balance": 1.1},
+        {"balance": "much"},
         {"shape": {"features": [1, 2], "fc": 3}},
         {"shape": {"features": "abc", "fc": 3}},
         {"shape": {"features": [True, 2, 3], "fc": 4}},
@@ -78,7 +80,8 @@ def test_recipes_written_before_there_were_these_settings_mean_what_they_meant()
         "shape": {"features": [64, 128, 256], "fc": 2048},
     }
     found = TrainingConfig.from_json(old)
-    assert found == PRESETS["default"]
+    assert found.to_json() == {**TrainingConfig().to_json(), **old}
+    assert found.balance == 0
     assert (found.optimizer, found.schedule, found.mirror, found.quarter_turns) == ("adamw", "one_cycle", True, True)
     assert (found.patience_steps, found.validate_every_steps, found.tolerance) == (0, 0, 1.0)
     assert found.deterministic is False

@@ -165,3 +165,10 @@ def test_the_default_recipe_reaches_97_percent(real_data):
     found = train(parts[0], parts[1], PRESETS["default"], seed=1)
     assert evaluate(found.model, parts[2], found.threshold).accuracy >= 0.97
     assert found.elapsed_s < 900
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 5])
+def test_the_shortest_trainings_end(steps):
+    toys = toy_patches(16, 0)
+    outcome = train(toys, toys, tiny_config(epochs=0, max_steps=steps, batch_size=8), seed=0)
+    assert outcome.steps == steps
