@@ -16,8 +16,8 @@ from detection.choices import BlockState, RunState
 from detection.models import DetectionBlock, DetectionRun
 from detection.nn.blocks import Block, DetectionParams, region_mask
 from detection.nn.checkpoint import load_checkpoint
+from detection.nn.engine import Engine
 from detection.nn.gate import Gate
-from detection.nn.network import PaperNet
 from detection.nn.nms import suppress
 from detection.nn.sliding_window import BlockResult, detect_block
 from detection.runs.devices import device, tell_device
@@ -78,14 +78,15 @@ def _work(run: DetectionRun, lease: leases.Lease) -> None:
 
 def _detect_one(run: DetectionRun, lease: leases.Lease) -> None:
     block = DetectionBlock.objects.get(pk=lease.pk)
-    model, gate = _model(run.model_sha256)
+    params = DetectionParams.from_json(run.params)
+    engine, gate = _engine(run.model_sha256, params.head, params.precision)
     with readers.slide_reader(run.slide.file_sha256) as reader:
         result = detect_block(
-            model,
+            engine,
             reader,
             Block(block.n, block.x, block.y, block.w, block.h),
             scale=run.scale,
-            params=DetectionParams.from_json(run.params),
+            params=params,
             gate=gate,
             regions=run.regions,
         )
@@ -107,10 +108,10 @@ def _keep(run: DetectionRun, lease: leases.Lease, result: BlockResult) -> None:
 
 
 @lru_cache(maxsize=1)
-def _model(sha256: str) -> tuple[PaperNet, Gate | None]:
+def _engine(sha256: str, head: str, precision: str) -> tuple[Engine, Gate | None]:
     """Load a model, ready for detection; a worker process keeps the last one."""
     model, meta = load_checkpoint(media.path_of(sha256))
-    return model.folded().to(device()), meta.gate
+    return Engine(model, head=head, precision=precision, device=device()), meta.gate
 
 
 def _fail_run(run: DetectionRun, code: str, words: str) -> None:
