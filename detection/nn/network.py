@@ -112,6 +112,7 @@ class PaperNet(nn.Module):
         self.fc2 = nn.Linear(self.shape.fc, self.shape.fc)
         self.fc3 = nn.Linear(self.shape.fc, 2)
         self.dropout = nn.Dropout(dropout)
+        self.rank = rank
         self.low_rank = LowRankHead(self.fc1.in_features, self.shape.fc, rank) if rank else None
         self.register_buffer("mean", torch.tensor(self.preprocessing.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(self.preprocessing.std).view(1, 3, 1, 1), persistent=False)
