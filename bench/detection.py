@@ -34,7 +34,7 @@ from detection.nn.network import PaperNet
 from detection.nn.nms import suppress
 from detection.nn.region import RegionReader
 from detection.nn.shape import PATCH_PX
-from detection.nn.sliding_window import judge_block, read_block
+from detection.nn.sliding_window import is_glass, judge_block, read_block
 from detection.nn.spent import Spent
 from detection.nn.training import train
 from labeling.drawn.slide_file import write_slide
@@ -91,11 +91,16 @@ class Bench:
         found: list[Points] = []
         for block in plan_blocks(reader.size, None, block_px=BLOCK_PX):
             began = time.perf_counter()
+            gate = self.meta.gate if params.gate else None
+            if gate is not None and params.tissue_gate and is_glass(reader, block, scale=1.0, gate=gate):
+                spent.add("tissue_gate", began)
+                continue
+            began = spent.add("tissue_gate", began)
             pixels = read_block(reader, block, scale=1.0)
             spent.add("read", began)
-            found.append(judge_block(engine, pixels, params=params, gate=self.meta.gate, spent=spent).candidates)
+            found.append(judge_block(engine, pixels, params=params, gate=gate, spent=spent).candidates)
         began = time.perf_counter()
-        points = np.concatenate(found)
+        points = np.concatenate([np.zeros((0, 3), dtype=np.float32), *found])
         kept = points[suppress(points[:, :2], points[:, 2], radius_px=params.radius_px)]
         began = spent.add("nms", began)
         with tempfile.TemporaryFile() as file:

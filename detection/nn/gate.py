@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 from detection.nn.data import PatchSet
 from detection.nn.errors import TrainingError
 from detection.nn.shape import PATCH_PX, STRIDE_PX
-from detection.nn.stain import UNITS_PER_OD, packed_densities, unpacked_densities
+from detection.nn.stain import UNITS_PER_OD, packed_densities, total_density, unpacked_densities
 
 CENTRE_PX = 40
 _MARGIN_PX = (PATCH_PX - CENTRE_PX) // 2
+COARSE_PX = 16
+"""Pixels that a pixel of the coarse picture may stand for, along each side: less than half of a window's centre."""
+_COARSE_SHARE = 0.5
 _PATCHES_AT_ONCE = 1024
 _LOST_SHARE = 0.0005
 """Of positives, for each of the two questions, so that both together keep 99.9 %."""
@@ -75,6 +78,14 @@ class Gate:
             bool (a + 1, b + 1), rows then columns.
         """
         return self.passes_sums(*_grid_sums(image, stride_px))
+
+    def is_glass(self, overview: NDArray[np.uint8]) -> bool:
+        """Tell whether no window of an area can have tissue enough, by a coarse picture of it, uint8 (h, w, 3).
+
+        Mixed colours have less density than the mean of what was mixed, and a window's centre covers its coarse pixels
+        in part; for both, half of the density counts as enough.
+        """
+        return bool(total_density(overview).max() < self.tissue_min * UNITS_PER_OD * _COARSE_SHARE)
 
     def passes_sums(self, dab: NDArray[np.int64], tissue: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Tell which centres pass, by the sums of their densities in units of 1/4096; bool of the same shape."""

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import correlate1d, maximum_filter
 
 from detection.nn.blocks import Block, DetectionParams, Region, inside_regions, region_mask
-from detection.nn.gate import Gate
-from detection.nn.region import RegionReader, frame_size
+from detection.nn.gate import COARSE_PX, Gate
+from detection.nn.region import HasOverview, RegionReader, frame_size
 from detection.nn.shape import PATCH_PX, STRIDE_PX
 from detection.nn.spent import Spent
 
@@ -93,8 +93,23 @@ def detect_block(
         gate: the model's gate; None, or ``params.gate`` false, judges every window.
         regions: polygons in level-0 pixels; candidates outside are dropped, pixels outside are not counted.
     """
+    if gate is not None and params.gate and params.tissue_gate and is_glass(reader, block, scale=scale, gate=gate):
+        wanted = region_mask((block.x, block.y, block.w, block.h), regions, scale)
+        return BlockResult(np.zeros((0, 3), dtype=np.float32), int(wanted.sum()), 0)
     pixels = read_block(reader, block, scale=scale, regions=regions)
     return judge_block(model, pixels, params=params, gate=gate, regions=regions)
+
+
+def is_glass(reader: RegionReader, block: Block, *, scale: float, gate: Gate) -> bool:
+    """Tell by a coarse level of the slide whether the gate would pass none of a block's windows.
+
+    False where there is no such level, or where it cannot be read.
+    """
+    if not isinstance(reader, HasOverview):
+        return False
+    box = (block.x - PATCH_PX, block.y - PATCH_PX, block.w + 2 * PATCH_PX, block.h + 2 * PATCH_PX)
+    seen = reader.overview(box, scale, most=COARSE_PX)
+    return seen is not None and bool(seen[1].all()) and gate.is_glass(seen[0])
 
 
 def read_block(
