@@ -7,6 +7,7 @@ small enough that what lies between convolution and pooling stays in the process
 
 import time
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 import torch
@@ -85,7 +86,9 @@ class Engine:
         scores = np.zeros(chosen.shape, dtype=np.float32)
         if chosen.any():
             with torch.inference_mode():
-                features = self._features(image, chosen.reshape(rows, step, cols, step).any(axis=(1, 3)), stride_px)
+                features = self._features(
+                    image, np.asarray(chosen.reshape(rows, step, cols, step).any(axis=(1, 3))), stride_px
+                )
                 scores[chosen] = self._judged(features, chosen, stride_px)
         return scores
 
@@ -120,9 +123,8 @@ class Engine:
         shape = (maps * (4 if phases else 1), *(side * n + _MARGIN for n in tiles.shape), conv.out_channels)
         out = self._buffer(stage, shape)
         reach = 2 * side + 2 + phases
-        for places in _chunks(
-            [(m, *map(int, tile)) for m in range(maps) for tile in np.argwhere(tiles)], self._tiles_at_once
-        ):
+        wanted = [(m, row, col) for m in range(maps) for row, col in np.argwhere(tiles).tolist()]
+        for places in _chunks(wanted, self._tiles_at_once):
             cut = [source[m, 2 * side * y :, 2 * side * x :][:reach, :reach] for m, y, x in places]
             x = cut[0][None].contiguous() if len(cut) == 1 else torch.stack(cut)
             y = conv(x.permute(0, 3, 1, 2))
@@ -174,14 +176,17 @@ def resolved_precision(precision: str, device: torch.device | str) -> str:
 
 def _take_preprocessing(net: PaperNet, centre: Tensor) -> None:
     """Let the first convolution take pixels minus whole numbers, which bf16 holds exactly."""
-    conv = net.stages[0].conv
+    conv = cast(Stage, net.stages[0]).conv
     with torch.no_grad():
         conv.weight /= net.std
-        conv.bias -= (conv.weight * (net.mean - centre.view(1, 3, 1, 1))).sum(dim=(1, 2, 3))
+        shift = (conv.weight * (net.mean - centre.view(1, 3, 1, 1))).sum(dim=(1, 2, 3))
+        cast(Tensor, conv.bias).sub_(shift)
 
 
 def _ready(conv: nn.Conv2d, engine: Engine) -> nn.Conv2d:
-    return conv.to(engine.device, engine.dtype, memory_format=torch.channels_last)
+    conv.to(engine.device, engine.dtype)
+    conv.to(memory_format=torch.channels_last)
+    return conv
 
 
 def _hidden_layers(net: PaperNet, head: str) -> nn.Sequential:
@@ -191,7 +196,7 @@ def _hidden_layers(net: PaperNet, head: str) -> nn.Sequential:
         layers = nn.Sequential(low.down1, low.up1, nn.ReLU(), low.down2, low.up2, nn.ReLU())
     else:
         layers = nn.Sequential(net.fc1, nn.ReLU(), net.fc2, nn.ReLU())
-    first = layers[0]
+    first = cast(nn.Linear, layers[0])
     weight = first.weight.detach()
     by_cell = weight.view(len(weight), -1, WINDOW_CELLS**2).transpose(1, 2)
     first.weight = nn.Parameter(by_cell.reshape(len(weight), -1).contiguous(), requires_grad=False)
