@@ -247,7 +247,7 @@ def _apart(cells: Points, others: Points) -> int:
     if not len(cells) or not len(others):
         return len(cells)
     distances, _ = cKDTree(others[:, :2]).query(cells[:, :2])
-    return int((distances > SAME_CELL_PX).sum())
+    return int(np.count_nonzero(distances > SAME_CELL_PX))
 
 
 def _slide(bench: Bench, naive_s: float, peak: dict[str, float]) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def test_never_skips_what_would_pass_on_a_drawn_slide(tmp_path):
 def test_never_skips_lone_cells(tmp_path):
     image, rng = glass(2048, 1024), np.random.default_rng(0)
     for x, y in rng.integers((30, 30), (1000, 990), size=(6, 2)):
-        disc(image, x, y, rng.integers(6, 22), BROWN)
+        disc(image, x, y, int(rng.integers(6, 22)), BROWN)
     source = pyvips.Image.new_from_memory(image.tobytes(), 2048, 1024, 3, "uchar").copy(interpretation="srgb")
     source.tiffsave(str(tmp_path / "s.tif"), tile=True, pyramid=True, compression="jpeg", Q=80)
     assert assert_never_skips_what_passes(tmp_path / "s.tif") > 4
