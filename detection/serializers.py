@@ -6,7 +6,9 @@ from typing import Any
 from rest_framework import serializers
 
 from detection.choices import MOST_WAITING, ModelStatus, RunState
+from detection.nn.blocks import HEADS, PRECISIONS
 from detection.nn.regions import MAX_CORNERS
+from detection.nn.shape import STRIDES_PX
 
 MAX_REGIONS = 200
 MAX_SLIDES_AT_ONCE = 100
@@ -162,8 +164,11 @@ class DetectionRunSerializer(RunSerializer):
 class DetectionParamsSerializer(serializers.Serializer[Any]):
     """What a person may choose of a detection."""
 
-    stride_px = serializers.ChoiceField([8], required=False)
-    gate = serializers.BooleanField(required=False)
+    stride_px = serializers.ChoiceField(STRIDES_PX, required=False, help_text="distance of neighbouring windows")
+    gate = serializers.BooleanField(required=False, help_text="skip windows without stain")
+    tissue_gate = serializers.BooleanField(required=False, help_text="skip glass before it is read")
+    head = serializers.ChoiceField(HEADS, required=False, help_text="low_rank where the model has one")
+    precision = serializers.ChoiceField(PRECISIONS, required=False)
 
 
 class CornerField(serializers.ListField):

@@ -1,7 +1,7 @@
 """How a slide is cut into blocks of work, and which part of it was asked for.
 
-Blocks are made of whole cells of 512 model pixels anchored at the slide's corner. All arithmetic happens per cell, so
-that the size of a block, the number of workers and their order never change a score.
+Blocks are made of whole cells of 512 model pixels anchored at the slide's corner. All arithmetic happens in tiles of 64
+on the same grid, so that the size of a block, the number of workers and their order never change a score.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,9 +14,12 @@ from skimage.draw import polygon as polygon_pixels
 from skimage.measure import points_in_poly
 
 from detection.nn.errors import DetectionError
-from detection.nn.shape import STRIDE_PX
+from detection.nn.shape import STRIDE_PX, STRIDES_PX
 
 CELL_PX = 512
+"""Blocks are whole multiples of this; it is one of 64, the grid on which a score is the same in any block."""
+HEADS = ("low_rank", "full")
+PRECISIONS = ("auto", "fp32", "bf16")
 _MAX_CORNERS = 10_000
 
 Region = Sequence[Sequence[float]]
@@ -27,8 +30,11 @@ class DetectionParams:
     """What a detection run may choose.
 
     Args:
-        stride_px: distance of neighbouring windows in model pixels; the network's own, 8.
+        stride_px: distance of neighbouring windows in model pixels: the network's own, 8, or 4, 2, 1.
         gate: whether windows without stain are skipped.
+        tissue_gate: whether blocks that are glass at low resolution are skipped before they are read.
+        head: "low_rank" where the model has one, else, and with "full", the network's own.
+        precision: "bf16", "fp32", or "auto": bf16 where the processor computes it natively.
         floor: lowest score that is stored; the threshold is a dial above it.
         radius_um: suppression radius where the micrometres per pixel are known.
         radius_px: suppression radius in model pixels where they are not.
@@ -37,16 +43,20 @@ class DetectionParams:
 
     stride_px: int = STRIDE_PX
     gate: bool = True
+    tissue_gate: bool = True
+    head: str = "low_rank"
+    precision: str = "auto"
     floor: float = 0.1
     radius_um: float = 3.0
     radius_px: float = 30.0
     block_px: int = 2048
 
     def __post_init__(self) -> None:
-        if self.stride_px != STRIDE_PX:
-            raise DetectionError(f"The stride is {STRIDE_PX} pixels, the network's own.", code="params_invalid")
-        if not isinstance(self.gate, bool):
-            raise DetectionError("gate is true or false.", code="params_invalid")
+        _require_one_of("stride_px", self.stride_px, STRIDES_PX)
+        _require_one_of("gate", self.gate, (True, False))
+        _require_one_of("tissue_gate", self.tissue_gate, (True, False))
+        _require_one_of("head", self.head, HEADS)
+        _require_one_of("precision", self.precision, PRECISIONS)
         _require("floor", self.floor, 0.001, 1.0)
         _require("radius_um", self.radius_um, 0.1, 100.0)
         _require("radius_px", self.radius_px, 1.0, 1000.0)
@@ -165,6 +175,12 @@ def polygon_area(corners: NDArray[np.float64]) -> float:
     """Area of a polygon, (N, 2) columns (x, y); measured from a corner, so that far ones lose nothing (shoelace)."""
     x, y = (corners - corners[0]).T
     return float(abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2)
+
+
+def _require_one_of(name: str, value: object, choices: Sequence[object]) -> None:
+    if type(value) is not type(choices[0]) or value not in choices:
+        words = ", ".join(str(choice).lower() for choice in choices)
+        raise DetectionError(f"{name} is one of {words}.", code="params_invalid")
 
 
 def _require(name: str, value: object, low: float, high: float) -> None:

@@ -19,6 +19,7 @@ from detection.nn.config import TrainingConfig, shape_from_json
 from detection.nn.errors import CheckpointError
 from detection.nn.files import replace_file
 from detection.nn.gate import Gate
+from detection.nn.low_rank import LowRank
 from detection.nn.network import PATCH_PX, NetworkShape, PaperNet, Preprocessing
 
 FORMAT = "tilscope-checkpoint"
@@ -45,6 +46,7 @@ class CheckpointMeta:
         model_mpp: micrometres per model pixel; None for "pixels as they are".
         patch_px: side of the window.
         versions: of the code and libraries that trained it.
+        low_rank: how near the low-rank head comes; None where the model has none.
     """
 
     shape: NetworkShape
@@ -57,6 +59,7 @@ class CheckpointMeta:
     model_mpp: float | None = None
     patch_px: int = PATCH_PX
     versions: dict[str, str] = field(default_factory=lambda: {"torch": torch.__version__})
+    low_rank: LowRank | None = None
 
     def __post_init__(self) -> None:
         names, pixels = self.class_names, self.preprocessing
@@ -72,8 +75,9 @@ class CheckpointMeta:
         _demand(all(0.1 <= deviation <= 255 for deviation in pixels.std), "preprocessing")
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return {
+        """Return plain JSON values; what a model without a low-rank head says is what it always was."""
+        low_rank = {"low_rank": self.low_rank.to_json()} if self.low_rank else {}
+        return low_rank | {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
             "architecture": ARCHITECTURE,
@@ -116,6 +120,7 @@ class CheckpointMeta:
                 model_mpp=values["model_mpp"],
                 patch_px=values["patch_px"],
                 versions=dict(_mapping(values["versions"])),
+                low_rank=LowRank.from_json(_mapping(values["low_rank"])) if "low_rank" in values else None,
             )
         except CheckpointError:
             raise
@@ -138,7 +143,8 @@ def save_checkpoint(path: Path | str, model: PaperNet, meta: CheckpointMeta) -> 
         CheckpointError: ``checkpoint_mismatch`` or ``checkpoint_not_finite``.
     """
     target = Path(path)
-    if model.shape != meta.shape or model.preprocessing != meta.preprocessing:
+    same = model.shape == meta.shape and model.preprocessing == meta.preprocessing
+    if not same or model.rank != (meta.low_rank.rank if meta.low_rank else None):
         raise CheckpointError("The description is of another network.", code="checkpoint_mismatch")
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     _require_finite(tensors)
@@ -173,14 +179,15 @@ def load_checkpoint(path: Path | str) -> tuple[PaperNet, CheckpointMeta]:
         with safe_open(source, framework="pt", device="cpu") as file:
             values = _description(file.metadata())
             meta = CheckpointMeta.from_json(values)
-            expected = _expected(meta.shape)
+            rank = meta.low_rank.rank if meta.low_rank else None
+            expected = _expected(meta.shape, rank)
             _require_same(expected, {name: file.get_slice(name) for name in file.keys()})  # noqa: SIM118
             tensors = {name: file.get_tensor(name) for name in expected}
     except (SafetensorError, OSError) as error:
         raise _damaged() from error
     _require_seal(values, tensors)
     _require_finite(tensors)
-    model = PaperNet(meta.shape, preprocessing=meta.preprocessing)
+    model = PaperNet(meta.shape, preprocessing=meta.preprocessing, rank=rank)
     model.load_state_dict(tensors)
     model.eval()
     _require_finite_answer(model)
@@ -256,10 +263,10 @@ def _require_seal(values: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> N
         raise _damaged() from error
 
 
-def _expected(shape: NetworkShape) -> dict[str, Tensor]:
+def _expected(shape: NetworkShape, rank: int | None) -> dict[str, Tensor]:
     """Name the tensors of a network, without the memory for them."""
     with torch.device("meta"):
-        return PaperNet(shape).state_dict()
+        return PaperNet(shape, rank=rank).state_dict()
 
 
 def _require_same(expected: Mapping[str, Tensor], found: Mapping[str, Any]) -> None:
@@ -287,8 +294,11 @@ def _require_finite_answer(model: PaperNet) -> None:
     """Ask about a white and a grey patch: weights that are numbers can still be too large to add up."""
     patches = np.stack([np.full((PATCH_PX, PATCH_PX, 3), value, dtype=np.uint8) for value in (255, 128)])
     with torch.inference_mode():
-        logits = model(model.prepare(patches))
-    if not bool(torch.isfinite(logits).all()):
+        features = model.trunk(model.prepare(patches))
+        answers = [model.head(features)]
+        if model.low_rank is not None:
+            answers.append(model.fc3(model.low_rank(features.flatten(1))))
+    if not all(bool(torch.isfinite(logits).all()) for logits in answers):
         raise CheckpointError("The model's answers are no numbers.", code="checkpoint_not_finite")
 
 
@@ -301,7 +311,7 @@ def _triple(value: Any) -> tuple[float, float, float]:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise ValueError("the versions have names")
+        raise ValueError("versions and heads are sets of names")
     return value
 
 

@@ -16,9 +16,12 @@ def default_device() -> torch.device:
 
 
 def uses_bf16(config: TrainingConfig, device: torch.device) -> bool:
-    """Mixed precision where it is native (AVX-512 BF16, AMX, CUDA): up to twice as fast there, slower elsewhere."""
-    if config.precision != "auto":
-        return config.precision == "bf16"
+    """Mixed precision where it is native: up to twice as fast there, slower elsewhere."""
+    return has_native_bf16(device) if config.precision == "auto" else config.precision == "bf16"
+
+
+def has_native_bf16(device: torch.device) -> bool:
+    """Tell whether a device computes bf16 itself: AVX-512 BF16, AMX, CUDA."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
     capabilities = torch.cpu.get_capabilities()

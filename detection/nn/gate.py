@@ -4,7 +4,7 @@ DAB and tissue density of the centre 40×40 pixels, calibrated from the positive
 follows their stain; whatever passes is still judged by the whole network.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from detection.nn.data import PatchSet
 from detection.nn.errors import TrainingError
 from detection.nn.shape import PATCH_PX, STRIDE_PX
-from detection.nn.stain import UNITS_PER_OD, dab_density, total_density
+from detection.nn.stain import UNITS_PER_OD, packed_densities, total_density, unpacked_densities
 
 CENTRE_PX = 40
 _MARGIN_PX = (PATCH_PX - CENTRE_PX) // 2
-_CELLS = CENTRE_PX // STRIDE_PX
+COARSE_PX = 16
+"""Pixels that a pixel of the coarse picture may stand for, along each side: less than half of a window's centre."""
+_COARSE_SHARE = 0.5
 _PATCHES_AT_ONCE = 1024
 _LOST_SHARE = 0.0005
 """Of positives, for each of the two questions, so that both together keep 99.9 %."""
@@ -27,8 +29,6 @@ _DAB_SLACK = 0.1
 _TISSUE_SLACK = 0.3
 """Lowered by 10 % and 30 %: the palest of a few hundred positives is not the palest there is. Measured on halves of the
 paper's patches: 5 % lost 0.6 % of the other half's positives. The tissue question only has to know glass."""
-
-Density = Callable[[NDArray[np.uint8]], NDArray[np.int32]]
 
 
 @dataclass(frozen=True)
@@ -66,18 +66,27 @@ class Gate:
 
     def passes_patches(self, images: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Tell which patches, uint8 (N, 70, 70, 3), pass; bool (N,)."""
-        return self.passes_sums(_patch_sums(images, dab_density), _patch_sums(images, total_density))
+        return self.passes_sums(*_patch_sums(images))
 
-    def passes_grid(self, image: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Tell which windows of stride 8 pass.
+    def passes_grid(self, image: NDArray[np.uint8], stride_px: int = STRIDE_PX) -> NDArray[np.bool_]:
+        """Tell which windows pass.
 
         Args:
-            image: uint8 (70 + 8a, 70 + 8b, 3).
+            image: uint8 (70 + s·a, 70 + s·b, 3), s being the stride.
+            stride_px: 8, 4, 2 or 1.
 
         Returns:
             bool (a + 1, b + 1), rows then columns.
         """
-        return self.passes_sums(_grid_sums(image, dab_density), _grid_sums(image, total_density))
+        return self.passes_sums(*_grid_sums(image, stride_px))
+
+    def is_glass(self, overview: NDArray[np.uint8]) -> bool:
+        """Tell whether no window of an area can have tissue enough, by a coarse picture of it, uint8 (h, w, 3).
+
+        Mixed colours have less density than the mean of what was mixed, and a window's centre covers its coarse pixels
+        in part; for both, half of the density counts as enough.
+        """
+        return bool(total_density(overview).max() < self.tissue_min * UNITS_PER_OD * _COARSE_SHARE)
 
     def passes_sums(self, dab: NDArray[np.int64], tissue: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Tell which centres pass, by the sums of their densities in units of 1/4096; bool of the same shape."""
@@ -94,7 +103,7 @@ def calibrate_gate(patches: PatchSet) -> Gate:
     positive = patches.labels == 1
     if not positive.any():
         return Gate(dab_min=-10.0, tissue_min=-10.0)
-    dab, tissue = _patch_sums(patches.images, dab_density), _patch_sums(patches.images, total_density)
+    dab, tissue = _patch_sums(patches.images)
     dab_min, tissue_min = _low_end(dab[positive], _DAB_SLACK), _low_end(tissue[positive], _TISSUE_SLACK)
     passed = Gate(dab_min, tissue_min).passes_sums(dab, tissue)
     others = passed[~positive]
@@ -108,7 +117,7 @@ def calibrate_gate(patches: PatchSet) -> Gate:
 
 def stained(patches: PatchSet) -> NDArray[np.bool_]:
     """Tell which patches carry as much DAB in their middle as 99 % of the positives do; bool (N,)."""
-    dab = _patch_sums(patches.images, dab_density)
+    dab, _ = _patch_sums(patches.images)
     positive = patches.labels == 1
     if not positive.any():
         return np.zeros(len(patches), dtype=np.bool_)
@@ -120,21 +129,23 @@ def _low_end(sums: NDArray[np.int64], slack: float) -> float:
     return round(low - slack * abs(low), 5)
 
 
-def _patch_sums(images: NDArray[np.uint8], density: Density) -> NDArray[np.int64]:
+def _patch_sums(images: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Sum DAB and total density over the centres of patches."""
     stop = _MARGIN_PX + CENTRE_PX
     sums = np.zeros(len(images), dtype=np.int64)
     for start in range(0, len(images), _PATCHES_AT_ONCE):
         centres = images[start : start + _PATCHES_AT_ONCE, _MARGIN_PX:stop, _MARGIN_PX:stop]
-        sums[start : start + _PATCHES_AT_ONCE] = density(centres).sum(axis=(1, 2), dtype=np.int64)
-    return sums
+        sums[start : start + _PATCHES_AT_ONCE] = packed_densities(centres).sum(axis=(1, 2))
+    return unpacked_densities(sums)
 
 
-def _grid_sums(image: NDArray[np.uint8], density: Density) -> NDArray[np.int64]:
-    """Sum the centre of each window: 8×8 cells first, then 5×5 cells by running sums."""
-    rows = (image.shape[0] - PATCH_PX) // STRIDE_PX + _CELLS
-    cols = (image.shape[1] - PATCH_PX) // STRIDE_PX + _CELLS
-    inner = image[_MARGIN_PX : _MARGIN_PX + rows * STRIDE_PX, _MARGIN_PX : _MARGIN_PX + cols * STRIDE_PX]
-    cells = density(inner).reshape(rows, STRIDE_PX, cols, STRIDE_PX).sum(axis=(1, 3), dtype=np.int64)
+def _grid_sums(image: NDArray[np.uint8], stride_px: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Sum DAB and total density over the centre of each window: cells of the stride first, then running sums."""
+    side = CENTRE_PX // stride_px
+    rows, cols = ((n - PATCH_PX) // stride_px + side for n in image.shape[:2])
+    inner = image[_MARGIN_PX : _MARGIN_PX + rows * stride_px, _MARGIN_PX : _MARGIN_PX + cols * stride_px]
+    cells = packed_densities(inner).reshape(rows, stride_px, cols * stride_px).sum(axis=1)
+    cells = cells.reshape(rows, cols, stride_px).sum(axis=2)
     sums = np.zeros((rows + 1, cols + 1), dtype=np.int64)
     sums[1:, 1:] = cells.cumsum(axis=0).cumsum(axis=1)
-    return sums[_CELLS:, _CELLS:] - sums[:-_CELLS, _CELLS:] - sums[_CELLS:, :-_CELLS] + sums[:-_CELLS, :-_CELLS]
+    return unpacked_densities(sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side])

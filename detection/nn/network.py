@@ -1,9 +1,8 @@
 """The paper's network with VALID convolutions, so that a whole image costs one pass and equals window by window."""
 
 import copy
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -17,9 +16,6 @@ from detection.nn.shape import PATCH_PX as PATCH_PX
 from detection.nn.shape import STRIDE_PX as STRIDE_PX
 from detection.nn.shape import WINDOW_CELLS as WINDOW_CELLS
 from detection.nn.shape import NetworkShape as NetworkShape
-
-HEAD_ROWS = 128
-"""Windows per pass through the head; always full, so that the arithmetic never depends on how many there are."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +39,6 @@ class Preprocessing:
         return cls((mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
 
 
-class HasHead(Protocol):
-    """What scoring windows needs of a network."""
-
-    def head(self, features: Tensor) -> Tensor:
-        """Turn the features of windows (N, C, 7, 7) into logits (N, 2)."""
-        ...
-
-
 class Stage(nn.Module):
     """VALID 3×3 convolution, batch norm, 2×2 max-pool, ReLU (pooling first: the same value, a quarter of the work)."""
 
@@ -60,7 +48,40 @@ class Stage(nn.Module):
         self.norm: nn.Module = nn.BatchNorm2d(channels_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(functional.max_pool2d(self.norm(self.conv(x)), 2))
+        return pooled(self.norm(self.conv(x)))
+
+    def phases(self, x: Tensor) -> Tensor:
+        """Pool from all four places a 2×2 pooling can begin at: (N, C, 2h + 3, 2w + 3) to (4N, C', h, w)."""
+        return torch.cat(pooled_phases(self.norm(self.conv(x))))
+
+
+def pooled(y: Tensor) -> Tensor:
+    """2×2 max-pool and ReLU."""
+    return functional.relu(functional.max_pool2d(y, 2))
+
+
+def pooled_phases(y: Tensor) -> list[Tensor]:
+    """Pool (N, C, 2h + 1, 2w + 1) from the offsets (0, 0), (0, 1), (1, 0), (1, 1): four of (N, C, h, w).
+
+    Source: shift-and-stitch (Sermanet et al., OverFeat, 2014): what the convolutions before it cost is paid once.
+    """
+    rows, cols = y.shape[2] - 1, y.shape[3] - 1
+    return [pooled(y[:, :, dy : dy + rows, dx : dx + cols]) for dy in (0, 1) for dx in (0, 1)]
+
+
+class LowRankHead(nn.Module):
+    """The two wide layers of the head, each by way of a few numbers; see ``low_rank.fit_head``."""
+
+    def __init__(self, inputs: int, width: int, rank: int) -> None:
+        super().__init__()
+        self.down1 = nn.Linear(inputs, rank, bias=False)
+        self.up1 = nn.Linear(rank, width)
+        self.down2 = nn.Linear(width, rank, bias=False)
+        self.up2 = nn.Linear(rank, width)
+
+    def forward(self, flat: Tensor) -> Tensor:
+        hidden = functional.relu(self.up1(self.down1(flat)))
+        return functional.relu(self.up2(self.down2(hidden)))
 
 
 class PaperNet(nn.Module):
@@ -78,6 +99,7 @@ class PaperNet(nn.Module):
         *,
         preprocessing: Preprocessing | None = None,
         dropout: float = 0.0,
+        rank: int | None = None,
     ) -> None:
         super().__init__()
         self.shape = shape or NetworkShape()
@@ -90,6 +112,8 @@ class PaperNet(nn.Module):
         self.fc2 = nn.Linear(self.shape.fc, self.shape.fc)
         self.fc3 = nn.Linear(self.shape.fc, 2)
         self.dropout = nn.Dropout(dropout)
+        self.rank = rank
+        self.low_rank = LowRankHead(self.fc1.in_features, self.shape.fc, rank) if rank else None
         self.register_buffer("mean", torch.tensor(self.preprocessing.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(self.preprocessing.std).view(1, 3, 1, 1), persistent=False)
         self.to(memory_format=torch.channels_last)
@@ -101,9 +125,19 @@ class PaperNet(nn.Module):
         pixels = images.to(self.mean.device).permute(0, 3, 1, 2)
         return (pixels.float() - self.mean) / self.std
 
-    def trunk(self, x: Tensor) -> Tensor:
-        """Turn (N, 3, 70 + 8a, 70 + 8b) into features (N, C, 7 + a, 7 + b)."""
-        return cast(Tensor, self.stages(x))
+    def trunk(self, x: Tensor, *, stride_px: int = STRIDE_PX) -> Tensor:
+        """Turn images into features, below stride 8 one map for each phase.
+
+        Args:
+            x: prepared (N, 3, 70 + 8a + 8 − s, 70 + 8b + 8 − s), s being the stride.
+            stride_px: 8, 4, 2 or 1.
+
+        Returns:
+            (P·N, C, 7 + a, 7 + b) for the P = (8 / s)² phases, in the order of ``phase_offsets``.
+        """
+        for number, stage in enumerate(cast("list[Stage]", list(self.stages))):
+            x = stage.phases(x) if has_phases(number, stride_px) else stage(x)
+        return x
 
     def head(self, features: Tensor) -> Tensor:
         """Turn the features of windows (N, C, 7, 7) into logits (N, 2)."""
@@ -115,19 +149,20 @@ class PaperNet(nn.Module):
         """Turn prepared patches (N, 3, 70, 70) into logits (N, 2)."""
         return self.head(self.trunk(patches))
 
-    def dense(self, x: Tensor) -> Tensor:
-        """Score every window of stride 8 in one pass.
+    def dense(self, x: Tensor, *, stride_px: int = STRIDE_PX) -> Tensor:
+        """Score every window in one pass; for images of any size, ``engine.Engine`` does the same in tiles.
 
         Args:
-            x: prepared image (1, 3, 70 + 8a, 70 + 8b).
+            x: prepared image (1, 3, 70 + 8a + 8 − s, 70 + 8b + 8 − s), s being the stride.
+            stride_px: 8, 4, 2 or 1.
 
         Returns:
-            Probability of the positive class, float32 (a + 1, b + 1), rows then columns.
+            Probability of the positive class, float32 (k·(a + 1), k·(b + 1)), k = 8 / s, rows then columns.
         """
-        windows = window_features(self.trunk(x))  # (a+1, b+1, C, 7, 7) as a view
-        rows, cols = windows.shape[:2]
-        flat = torch.arange(rows * cols, device=x.device)
-        return score_windows(self, windows, flat).view(rows, cols)
+        windows = self.trunk(x, stride_px=stride_px).unfold(2, WINDOW_CELLS, 1).unfold(3, WINDOW_CELLS, 1)
+        flat = windows.permute(0, 2, 3, 1, 4, 5).flatten(0, 2)  # (P·rows·cols, C, 7, 7)
+        found = functional.softmax(self.head(flat).float(), dim=1)[:, 1]
+        return stitched(found.view(-1, windows.shape[2], windows.shape[3]), stride_px)
 
     def folded(self) -> "PaperNet":
         """Return a copy for inference with each batch norm folded into the layer before it."""
@@ -141,33 +176,25 @@ class PaperNet(nn.Module):
         return twin.to(memory_format=torch.channels_last)
 
 
-def window_features(features: Tensor) -> Tensor:
-    """View trunk output (1, C, h, w) as its windows (h − 6, w − 6, C, 7, 7), without copying."""
-    windows = features[0].unfold(1, WINDOW_CELLS, 1).unfold(2, WINDOW_CELLS, 1)
-    return windows.permute(1, 2, 0, 3, 4)
+def has_phases(stage: int, stride_px: int) -> bool:
+    """Tell whether the pooling of a stage (0, 1, 2) is taken in all its phases: at stride 4 that of the last alone."""
+    return stride_px <= 1 << stage
 
 
-def score_windows(model: HasHead, windows: Tensor, chosen: Tensor) -> Tensor:
-    """Run the head on chosen windows.
-
-    Args:
-        model: has ``head``.
-        windows: view of (rows, cols, C, 7, 7).
-        chosen: flat window numbers (row × cols + col), int64 (K,).
-
-    Returns:
-        Positive-class probability, float32 (K,), in the order of ``chosen``.
-    """
-    parts = [
-        functional.softmax(model.head(rows).float(), dim=1)[:kept, 1] for rows, kept in _full_chunks(windows, chosen)
-    ]
-    return torch.cat(parts) if parts else torch.zeros(0, device=windows.device)
+def phase_offsets(stride_px: int) -> list[tuple[int, int]]:
+    """List where the phases begin, (rows, cols) in windows of this stride, in the order the trunk gives them."""
+    offsets = [(0, 0)]
+    for stage in range(3):
+        if has_phases(stage, stride_px):
+            step = (1 << stage) // stride_px
+            offsets = [(y + dy * step, x + dx * step) for dy in (0, 1) for dx in (0, 1) for y, x in offsets]
+    return offsets
 
 
-def _full_chunks(windows: Tensor, chosen: Tensor) -> Iterator[tuple[Tensor, int]]:
-    cols = windows.shape[1]
-    for start in range(0, len(chosen), HEAD_ROWS):
-        part = chosen[start : start + HEAD_ROWS]
-        kept = len(part)
-        part = functional.pad(part, (0, HEAD_ROWS - kept))
-        yield windows[part // cols, part % cols], kept
+def stitched(phases: Tensor, stride_px: int) -> Tensor:
+    """Put the maps of all phases (P, rows, cols) together: (k·rows, k·cols), k = 8 / stride."""
+    step = STRIDE_PX // stride_px
+    whole = phases.new_empty(phases.shape[1] * step, phases.shape[2] * step)
+    for phase, (y, x) in zip(phases, phase_offsets(stride_px), strict=True):
+        whole[y::step, x::step] = phase
+    return whole

@@ -1,6 +1,6 @@
 """What the detector reads from: any slide, at any scale, through one narrow door."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,17 @@ class RegionReader(Protocol):
             RGB uint8 (h, w, 3) and bool (h, w), False where nothing could be read. The value of an output pixel does
             not depend on the box it was asked for in.
         """
+        ...
+
+
+@runtime_checkable
+class HasOverview(Protocol):
+    """A reader that can look at a part of the slide coarsely, for much less than reading it."""
+
+    def overview(
+        self, box: tuple[int, int, int, int], scale: float, *, most: float
+    ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]] | None:
+        """Read a box (x, y, w, h), in pixels of ``scale``, with at most ``most`` of them in one; None if it cannot."""
         ...
 
 

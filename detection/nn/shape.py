@@ -8,6 +8,8 @@ PATCH_PX = 70
 """Side of the window the network sees, in pixels of the model's resolution (the paper's 70×70)."""
 STRIDE_PX = 8
 """Three 2×2 poolings: neighbouring windows of the dense evaluation lie 8 pixels apart."""
+STRIDES_PX = (8, 4, 2, 1)
+"""Strides that a detection may choose; below 8 the poolings are taken in all their phases."""
 WINDOW_CELLS = 7
 """Side of one window's feature map: 70→68→34→32→16→14→7."""
 FORMS = 8

@@ -1,45 +1,41 @@
-"""Detection on one block: read, gate, one pass of the trunk per cell, the head where it matters, peaks.
+"""Detection on one block: read, gate, score the windows that pass, peaks.
 
-A window is named by its number (i, j) on a grid anchored at the slide's corner; its centre pixel is (8i + 3, 8j + 3),
-so every window whose centre lies on the slide has a place in exactly one cell of 512 pixels. Pixels beyond the slide's
-edge are the slide mirrored, so that cells at the edge are found too.
+A window is named by its number (i, j) on a grid anchored at the slide's corner; at stride s its centre pixel is
+(s·i + 3, s·j + 3), so that a finer grid holds the coarser one, and every window belongs to exactly one block. Pixels
+beyond the slide's edge are the slide mirrored, so that cells at the edge are found too.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from scipy.ndimage import find_objects, label, maximum_filter
-from torch import Tensor
+from scipy.ndimage import correlate1d, find_objects, label, maximum_filter
 
-from detection.nn.blocks import CELL_PX, Block, DetectionParams, Region, inside_regions, region_mask
-from detection.nn.gate import Gate
-from detection.nn.network import PATCH_PX, STRIDE_PX, WINDOW_CELLS, HasHead, score_windows, window_features
-from detection.nn.region import RegionReader, frame_size
+from detection.nn.blocks import Block, DetectionParams, Region, inside_regions, region_mask
+from detection.nn.gate import COARSE_PX, Gate
+from detection.nn.region import HasOverview, RegionReader, frame_size
+from detection.nn.shape import PATCH_PX, STRIDE_PX
+from detection.nn.spent import Spent
 
 _FIRST_CENTRE = 3
 _BEFORE = PATCH_PX // 2 - _FIRST_CENTRE
-"""Window i begins at 8i − 32."""
-HALO = 2
-"""Windows around a cell that are scored with it: one to smooth, one to compare."""
+"""Window i begins at s·i − 32."""
+_PIECE_PX = {8: 1024, 4: 1024, 2: 512, 1: 256}
+"""Side of what is computed at once, by stride: as large as memory allows; no score depends on it."""
 _TIE = 1e-5
 _MOST_BOXES = 64
 
 Box = tuple[int, int, int, int]
 
 
-class DenseScorer(HasHead, Protocol):
-    """What a detector needs of a network; ``PaperNet.folded()`` is one."""
+class Scorer(Protocol):
+    """What a detector needs of a network; ``engine.Engine`` is one."""
 
-    def prepare(self, images: NDArray[np.uint8] | Tensor) -> Tensor:
-        """Bring uint8 (N, H, W, 3) to the network's input."""
-        ...
-
-    def trunk(self, x: Tensor) -> Tensor:
-        """Turn (1, 3, 70 + 8a, 70 + 8b) into (1, C, 7 + a, 7 + b)."""
+    def score(self, image: NDArray[np.uint8], chosen: NDArray[np.bool_], stride_px: int) -> NDArray[np.float32]:
+        """Give chosen windows (rows, cols) of an image their probability, and the others 0."""
         ...
 
 
@@ -61,31 +57,28 @@ class BlockResult:
 
 
 @dataclass(frozen=True)
-class _Span:
-    """One axis of a cell: the windows it owns, those it scores, and the pixels these cover."""
+class BlockPixels:
+    """A block as it was read, with what of it is wanted.
 
-    own: tuple[int, int]
-    scored: tuple[int, int]
+    Args:
+        block: from ``plan_blocks``.
+        frame: (width, height) of the slide in model pixels.
+        scale: level-0 pixels per model pixel.
+        size: (width, height) of the slide in level-0 pixels.
+        wanted: bool (h, w): the block's pixels within the regions.
+        view: the pixels with what lies around them.
+    """
 
-    @classmethod
-    def of(cls, start_px: int, length: int) -> "_Span":
-        total = max(0, (length - _FIRST_CENTRE + STRIDE_PX - 1) // STRIDE_PX)
-        first = start_px // STRIDE_PX
-        last = min(first + CELL_PX // STRIDE_PX, total)
-        return cls((first, last), (max(0, first - HALO), min(total, last + HALO)))
-
-    @property
-    def pixels(self) -> tuple[int, int]:
-        start = self.scored[0] * STRIDE_PX - _BEFORE
-        return start, start + PATCH_PX + STRIDE_PX * (self.scored[1] - self.scored[0] - 1)
-
-    @property
-    def own_slice(self) -> slice:
-        return slice(self.own[0] - self.scored[0], self.own[1] - self.scored[0])
+    block: Block
+    frame: tuple[int, int]
+    scale: float
+    size: tuple[int, int]
+    wanted: NDArray[np.bool_]
+    view: "_View"
 
 
 def detect_block(
-    model: DenseScorer,
+    model: Scorer,
     reader: RegionReader,
     block: Block,
     *,
@@ -97,7 +90,7 @@ def detect_block(
     """Find the candidates of one block.
 
     Args:
-        model: the network; hand in ``PaperNet.folded()`` made once, not per block.
+        model: the network; make the ``Engine`` once, not per block.
         reader: the slide.
         block: from ``plan_blocks`` with the same scale and regions.
         scale: level-0 pixels per model pixel.
@@ -105,23 +98,56 @@ def detect_block(
         gate: the model's gate; None, or ``params.gate`` false, judges every window.
         regions: polygons in level-0 pixels; candidates outside are dropped, pixels outside are not counted.
     """
+    if gate is not None and params.gate and params.tissue_gate and is_glass(reader, block, scale=scale, gate=gate):
+        wanted = region_mask((block.x, block.y, block.w, block.h), regions, scale)
+        return BlockResult(np.zeros((0, 3), dtype=np.float32), int(wanted.sum()), 0, [])
+    pixels = read_block(reader, block, scale=scale, regions=regions)
+    return judge_block(model, pixels, params=params, gate=gate, regions=regions)
+
+
+def is_glass(reader: RegionReader, block: Block, *, scale: float, gate: Gate) -> bool:
+    """Tell by a coarse level of the slide whether the gate would pass none of a block's windows.
+
+    False where there is no such level, or where it cannot be read.
+    """
+    if not isinstance(reader, HasOverview):
+        return False
+    box = (block.x - PATCH_PX, block.y - PATCH_PX, block.w + 2 * PATCH_PX, block.h + 2 * PATCH_PX)
+    seen = reader.overview(box, scale, most=COARSE_PX)
+    return seen is not None and bool(seen[1].all()) and gate.is_glass(seen[0])
+
+
+def read_block(
+    reader: RegionReader, block: Block, *, scale: float, regions: Sequence[Region] | None = None
+) -> BlockPixels:
+    """Read a block and what its windows see beyond it, in one piece."""
     frame = frame_size(reader.size, scale)
-    view = _View.read(reader, block, frame, scale)
     wanted = region_mask((block.x, block.y, block.w, block.h), regions, scale)
-    readable = view.readable_core(block)
-    found = [
-        _detect_cell(model, view, spans, gate=gate if params.gate else None, floor=params.floor)
-        for spans in _cells(block, frame, wanted)
-    ]
+    return BlockPixels(block, frame, scale, reader.size, wanted, _View.read(reader, block, frame, scale))
+
+
+def judge_block(
+    model: Scorer,
+    pixels: BlockPixels,
+    *,
+    params: DetectionParams,
+    gate: Gate | None,
+    regions: Sequence[Region] | None = None,
+    spent: Spent | None = None,
+) -> BlockResult:
+    """Find the candidates of a block that was read; see ``detect_block``. ``spent`` is told where the time goes."""
+    search = _Search(model, pixels, params, gate if params.gate else None, regions, spent or Spent())
+    found = [search.piece(across, down) for across, down in _pieces(pixels, params.stride_px)]
     model_points = np.concatenate(found) if found else np.zeros((0, 3))
-    points = (model_points[:, :2] + 0.5) * scale - 0.5
-    points = np.clip(points, 0, np.array(reader.size) - 1)
+    points = (model_points[:, :2] + 0.5) * pixels.scale - 0.5
+    points = np.clip(points, 0, np.array(pixels.size) - 1)
     candidates = np.column_stack([points, model_points[:, 2]]).astype(np.float32)
+    readable = pixels.view.readable_core(pixels.block)
     return BlockResult(
         candidates=candidates[inside_regions(candidates[:, :2], regions)],
-        read_px=int((wanted & readable).sum()),
-        unreadable_px=int((wanted & ~readable).sum()),
-        unreadable=boxes_around(wanted & ~readable, (block.x, block.y)),
+        read_px=int((pixels.wanted & readable).sum()),
+        unreadable_px=int((pixels.wanted & ~readable).sum()),
+        unreadable=boxes_around(pixels.wanted & ~readable, (pixels.block.x, pixels.block.y)),
     )
 
 
@@ -137,12 +163,62 @@ def boxes_around(mask: NDArray[np.bool_], corner: tuple[int, int]) -> list[Box]:
     ]
 
 
-def _cells(block: Block, frame: tuple[int, int], wanted: NDArray[np.bool_]) -> Iterator[tuple[_Span, _Span]]:
-    for y in range(0, block.h, CELL_PX):
-        for x in range(0, block.w, CELL_PX):
-            across, down = _Span.of(block.x + x, frame[0]), _Span.of(block.y + y, frame[1])
-            empty = across.own[0] >= across.own[1] or down.own[0] >= down.own[1]
-            if not empty and wanted[y : y + CELL_PX, x : x + CELL_PX].any():
+@dataclass(frozen=True)
+class _Span:
+    """One axis of a piece, in windows: those it owns, those it scores, and the first of the whole steps around them.
+
+    Args:
+        own: first and end.
+        scored: first and end, a halo farther to be smoothed and compared with, as far as the slide reaches.
+        first: at a distance of whole tiles from that of any other piece, maybe before the slide's edge.
+        stride_px: of the windows.
+    """
+
+    own: tuple[int, int]
+    scored: tuple[int, int]
+    first: int
+    stride_px: int
+
+    @classmethod
+    def of(cls, start_px: int, end_px: int, length: int, stride_px: int) -> "_Span":
+        total = max(0, -(-(length - _FIRST_CENTRE) // stride_px))
+        first, last = start_px // stride_px, min(-(-end_px // stride_px), total)
+        halo = _halo(stride_px)
+        before = -(-halo * stride_px // STRIDE_PX) * STRIDE_PX // stride_px
+        return cls((first, last), (max(0, first - halo), min(total, last + halo)), first - before, stride_px)
+
+    @property
+    def count(self) -> int:
+        """Windows in whole steps of 8 pixels from the first to the last that is scored."""
+        step = STRIDE_PX // self.stride_px
+        return -(-(self.scored[1] - self.first) // step) * step
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        start = self.first * self.stride_px - _BEFORE
+        return start, start + PATCH_PX + self.stride_px * (self.count - 1)
+
+    @property
+    def centres(self) -> slice:
+        """Where in ``pixels`` the centres of the windows are."""
+        return slice(PATCH_PX // 2, None, self.stride_px)
+
+    def within(self, part: tuple[int, int]) -> slice:
+        return slice(part[0] - self.first, part[1] - self.first)
+
+
+def _halo(stride_px: int) -> int:
+    """Windows around a piece that are scored with it: those to smooth with and those to compare with."""
+    return 3 * STRIDE_PX // stride_px - 1
+
+
+def _pieces(pixels: BlockPixels, stride_px: int) -> Iterator[tuple[_Span, _Span]]:
+    block, side = pixels.block, _PIECE_PX[stride_px]
+    for y in range(0, block.h, side):
+        for x in range(0, block.w, side):
+            across = _Span.of(block.x + x, block.x + min(block.w, x + side), pixels.frame[0], stride_px)
+            down = _Span.of(block.y + y, block.y + min(block.h, y + side), pixels.frame[1], stride_px)
+            if across.own[0] < across.own[1] and down.own[0] < down.own[1]:
                 yield across, down
 
 
@@ -157,7 +233,7 @@ class _View:
 
     @classmethod
     def read(cls, reader: RegionReader, block: Block, frame: tuple[int, int], scale: float) -> "_View":
-        reach = _BEFORE + HALO * STRIDE_PX + PATCH_PX
+        reach = PATCH_PX + 4 * STRIDE_PX
         left, top = max(0, block.x - reach), max(0, block.y - reach)
         right, bottom = min(frame[0], block.x + block.w + reach), min(frame[1], block.y + block.h + reach)
         image, readable = reader.read(left, top, right - left, bottom - top, scale)
@@ -168,7 +244,7 @@ class _View:
         return self.readable[top : top + block.h, left : left + block.w]
 
     def cut(self, across: tuple[int, int], down: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        """Cut out a cell's pixels, mirrored where they lie beyond the slide."""
+        """Cut out a piece's pixels, mirrored where they lie beyond the slide."""
         rows = _mirrored(down, self.y, self.image.shape[0])
         cols = _mirrored(across, self.x, self.image.shape[1])
         return self.image[rows[:, None], cols], self.readable[rows[:, None], cols]
@@ -182,84 +258,109 @@ def _mirrored(span: tuple[int, int], offset: int, length: int) -> NDArray[np.int
     return np.minimum(wave, period - wave).clip(0, length - 1)
 
 
-def _detect_cell(
-    model: DenseScorer, view: _View, spans: tuple[_Span, _Span], *, gate: Gate | None, floor: float
-) -> NDArray[np.float64]:
-    """Return the candidates a cell owns, float64 (N, 3), columns x, y (model pixels), score."""
-    across, down = spans
-    image, readable = view.cut(across.pixels, down.pixels)
-    chosen = _whole_windows(readable)
-    if gate is not None:
-        chosen &= gate.passes_grid(image)
-    if not chosen[down.own_slice, across.own_slice].any():
-        return np.zeros((0, 3))
-    found = _peaks(_score(model, image, chosen), down.own_slice, across.own_slice, floor)
-    found[:, 0] = (found[:, 0] + across.scored[0]) * STRIDE_PX + _FIRST_CENTRE
-    found[:, 1] = (found[:, 1] + down.scored[0]) * STRIDE_PX + _FIRST_CENTRE
-    return found
+@dataclass(frozen=True)
+class _Search:
+    """What the search of a block's pieces needs."""
+
+    model: Scorer
+    pixels: BlockPixels
+    params: DetectionParams
+    gate: Gate | None
+    regions: Sequence[Region] | None
+    spent: Spent
+
+    def piece(self, across: _Span, down: _Span) -> NDArray[np.float64]:
+        """Return the candidates a piece owns, float64 (N, 3), columns x, y (model pixels), score."""
+        stride_px = self.params.stride_px
+        began = time.perf_counter()
+        image, readable = self.pixels.view.cut(across.pixels, down.pixels)
+        chosen = self._chosen(image, readable, across, down)
+        began = self.spent.add("gate", began)
+        if not chosen[down.within(down.own), across.within(across.own)].any():
+            return np.zeros((0, 3))
+        scores = self.model.score(image, chosen, stride_px)
+        began = time.perf_counter()
+        rows, cols = down.within(down.scored), across.within(across.scored)
+        own = np.zeros(scores.shape, dtype=bool)
+        own[down.within(down.own), across.within(across.own)] = True
+        found = _peaks(scores[rows, cols], own[rows, cols], self.params.floor, STRIDE_PX // stride_px)
+        found[:, 0] = (found[:, 0] + across.scored[0]) * stride_px + _FIRST_CENTRE
+        found[:, 1] = (found[:, 1] + down.scored[0]) * stride_px + _FIRST_CENTRE
+        self.spent.add("peaks", began)
+        return found
+
+    def _chosen(
+        self, image: NDArray[np.uint8], readable: NDArray[np.bool_], across: _Span, down: _Span
+    ) -> NDArray[np.bool_]:
+        """Choose the windows to judge: on the slide, readable, stained enough, and in or beside the regions."""
+        stride_px = self.params.stride_px
+        chosen = np.zeros((down.count, across.count), dtype=bool)
+        on_slide = (down.within(down.scored), across.within(across.scored))
+        chosen[on_slide] = True
+        if not readable.all():
+            chosen &= _whole_windows(readable, stride_px)
+        if self.regions is not None:
+            (x, x1), (y, y1) = across.pixels, down.pixels
+            inside = region_mask((x, y, x1 - x, y1 - y), self.regions, self.pixels.scale)
+            centres = inside[down.centres, across.centres][: down.count, : across.count]
+            # A peak can lie 16 pixels outside and its place inside; it needs its own halo.
+            reach = _halo(stride_px) + 2 * STRIDE_PX // stride_px
+            chosen &= maximum_filter(centres, size=2 * reach + 1, mode="constant")
+        if self.gate is not None and chosen.any():
+            chosen &= self.gate.passes_grid(image, stride_px)
+        return chosen
 
 
-def _whole_windows(readable: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _whole_windows(readable: NDArray[np.bool_], stride_px: int) -> NDArray[np.bool_]:
     """Tell which windows see readable pixels only, by running sums."""
     sums = np.zeros((readable.shape[0] + 1, readable.shape[1] + 1), dtype=np.int64)
     sums[1:, 1:] = (~readable).cumsum(axis=0).cumsum(axis=1)
-    step, side = STRIDE_PX, PATCH_PX
+    side = PATCH_PX
     bad = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
-    return np.asarray(bad[::step, ::step] == 0)
+    return np.asarray(bad[::stride_px, ::stride_px] == 0)
 
 
-def _score(model: DenseScorer, image: NDArray[np.uint8], chosen: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Score the chosen windows of a cell, 0 elsewhere; the trunk sees no more than the box around them."""
-    rows, cols = np.flatnonzero(chosen.any(axis=1)), np.flatnonzero(chosen.any(axis=0))
-    box = (slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1))
-    pixels = image[
-        rows[0] * STRIDE_PX : rows[-1] * STRIDE_PX + PATCH_PX, cols[0] * STRIDE_PX : cols[-1] * STRIDE_PX + PATCH_PX
-    ]
-    inner = chosen[box]
-    with torch.inference_mode():
-        windows = window_features(model.trunk(model.prepare(pixels[None])))
-        if tuple(windows.shape[:2]) != inner.shape or windows.shape[-1] != WINDOW_CELLS:
-            raise ValueError(f"The trunk gave {tuple(windows.shape[:2])} windows where {inner.shape} were asked for.")
-        flat = torch.from_numpy(np.flatnonzero(inner)).to(windows.device)
-        probabilities = score_windows(model, windows, flat).cpu().numpy()
-    scores = np.zeros(chosen.shape, dtype=np.float32)
-    scores[box][inner] = probabilities
-    return scores
-
-
-def _peaks(scores: NDArray[np.float32], rows: slice, cols: slice, floor: float) -> NDArray[np.float64]:
+def _peaks(scores: NDArray[np.float32], own: NDArray[np.bool_], floor: float, step: int) -> NDArray[np.float64]:
     """Find the peaks of a score map and their place between the windows.
 
-    A peak is a highest value of the map smoothed by [1 2 1]/4 along both axes, so that a plateau has one in its middle;
-    its score is the map's own there, its place the centre of mass of the 5×5 scores around it. There are no windows
-    beyond the slide's edge; the opposite ones are left out too, so that the edge does not draw the place inwards.
+    A peak is a highest value, 8 pixels around, of the map smoothed along both axes by a triangle that reaches 16 pixels
+    ([1 2 1]/4 at stride 8), so that a plateau has one in its middle; its score is the map's own there, its place the
+    centre of mass of the scores at most 16 pixels around it. There are no windows beyond the slide's edge; the opposite
+    ones are left out too, so that the edge does not draw the place inwards.
+
+    Args:
+        scores: of the windows, (rows, cols).
+        own: those of them where a peak is looked for.
+        floor: lowest score of a peak.
+        step: windows in 8 pixels.
 
     Returns:
         float64 (N, 3), columns col, row (in windows, fractional), score.
     """
-    padded = np.pad(scores.astype(np.float64), 1, mode="edge")
-    smooth = padded[:-2] + 2 * padded[1:-1] + padded[2:]
-    smooth = (smooth[:, :-2] + 2 * smooth[:, 1:-1] + smooth[:, 2:]) / 16
-    own = np.zeros(scores.shape, dtype=bool)
-    own[rows, cols] = True
-    top = smooth >= maximum_filter(smooth, size=3, mode="constant") - _TIE
-    peak_rows, peak_cols = np.nonzero(top & own & (scores >= floor))
-    near = _surroundings(scores, peak_rows, peak_cols)
-    around = np.arange(-HALO, HALO + 1)
+    triangle = (2 * step - np.abs(np.arange(1 - 2 * step, 2 * step))) / (4 * step**2)
+    smooth = scores.astype(np.float64)
+    for axis in (0, 1):
+        smooth = correlate1d(smooth, triangle, axis=axis, mode="nearest")
+    top = smooth >= maximum_filter(smooth, size=2 * step + 1, mode="constant") - _TIE
+    rows, cols = np.nonzero(top & own & (scores >= floor))
+    near = _surroundings(scores, rows, cols, 2 * step)
+    around = np.arange(-2 * step, 2 * step + 1)
     mass = near.sum(axis=(1, 2))
     return np.column_stack(
         [
-            peak_cols + (near * around).sum(axis=(1, 2)) / mass,
-            peak_rows + (near * around[:, None]).sum(axis=(1, 2)) / mass,
-            scores[peak_rows, peak_cols],
+            cols + (near * around).sum(axis=(1, 2)) / mass,
+            rows + (near * around[:, None]).sum(axis=(1, 2)) / mass,
+            scores[rows, cols],
         ]
     )
 
 
-def _surroundings(scores: NDArray[np.float32], rows: NDArray[np.intp], cols: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Cut out the 5×5 scores around places, float64 (N, 5, 5), 0 wherever a place or its mirror image is missing."""
-    padded = np.pad(scores.astype(np.float64), HALO, constant_values=np.nan)
-    steps = np.arange(2 * HALO + 1)
+def _surroundings(
+    scores: NDArray[np.float32], rows: NDArray[np.intp], cols: NDArray[np.intp], reach: int
+) -> NDArray[np.float64]:
+    """Cut out the scores around places, float64 (N, side, side), 0 wherever a place or its mirror image is missing."""
+    padded = np.pad(scores.astype(np.float64), reach, constant_values=np.nan)
+    steps = np.arange(2 * reach + 1)
     near = np.asarray(padded[rows[:, None, None] + steps[:, None], cols[:, None, None] + steps])
     missing = np.isnan(near)
     near[missing | missing[:, ::-1] | missing[:, :, ::-1]] = 0

@@ -17,6 +17,8 @@ UNITS_PER_OD = 4096
 _OD_OF_BYTE = -np.log10((np.arange(256) + 1) / 256)
 _DAB_UNITS = np.rint(_OD_OF_BYTE[:, None] * HED_FROM_OD[:, 2][None, :] * UNITS_PER_OD).astype(np.int32)
 _MEAN_UNITS = np.rint(_OD_OF_BYTE / 3 * UNITS_PER_OD).astype(np.int32)
+_HALF_WORD = 32
+_PACKED = [(_DAB_UNITS[:, channel].astype(np.int64) << _HALF_WORD) + _MEAN_UNITS for channel in range(3)]
 
 
 def dab_density(image: NDArray[np.uint8]) -> NDArray[np.int32]:
@@ -40,3 +42,26 @@ def total_density(image: NDArray[np.uint8]) -> NDArray[np.int32]:
     density += _MEAN_UNITS[image[..., 1]]
     density += _MEAN_UNITS[image[..., 2]]
     return density
+
+
+def packed_densities(image: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Look both densities up at once, for summing: DAB in the upper half of a word, the total in the lower.
+
+    Sums and differences of such words are those of both densities, as long as the total of what is unpacked in the end
+    lies between 0 and 2³².
+
+    Args:
+        image: uint8 (..., 3) RGB.
+
+    Returns:
+        int64 (...).
+    """
+    words = np.take(_PACKED[0], image[..., 0])
+    words += np.take(_PACKED[1], image[..., 1])
+    words += np.take(_PACKED[2], image[..., 2])
+    return words
+
+
+def unpacked_densities(words: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Take sums of ``packed_densities`` apart: DAB and total density, in units of 1/4096."""
+    return words >> _HALF_WORD, words & ((1 << _HALF_WORD) - 1)

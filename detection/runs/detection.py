@@ -2,6 +2,7 @@
 
 import logging
 import time
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -15,8 +16,8 @@ from detection import exports, leases
 from detection.choices import BlockState, RunState
 from detection.models import DetectionBlock, DetectionRun
 from detection.nn.blocks import Block, DetectionParams, region_mask
-from detection.nn.checkpoint import load_checkpoint
-from detection.nn.gate import Gate
+from detection.nn.checkpoint import CheckpointMeta, load_checkpoint
+from detection.nn.engine import Engine, resolved_precision
 from detection.nn.network import PaperNet
 from detection.nn.regions import pixel_centred
 from detection.nn.sliding_window import BlockResult, detect_block
@@ -78,15 +79,17 @@ def _work(run: DetectionRun, lease: leases.Lease) -> None:
 
 def _detect_one(run: DetectionRun, lease: leases.Lease) -> None:
     block = DetectionBlock.objects.get(pk=lease.pk)
-    model, gate = _model(run.model_sha256)
+    model, meta = _model(run.model_sha256)
+    params = _settled(run, model)
+    engine = _engine(run.model_sha256, params.head, params.precision)
     with readers.slide_reader(run.slide.file_sha256) as reader:
         result = detect_block(
-            model,
+            engine,
             reader,
             Block(block.n, block.x, block.y, block.w, block.h),
             scale=run.scale,
-            params=DetectionParams.from_json(run.params),
-            gate=gate,
+            params=params,
+            gate=meta.gate,
             regions=pixel_centred(run.regions),
         )
     _keep(run, lease, result)
@@ -111,10 +114,27 @@ def _keep(run: DetectionRun, lease: leases.Lease, result: BlockResult) -> None:
 
 
 @lru_cache(maxsize=1)
-def _model(sha256: str) -> tuple[PaperNet, Gate | None]:
-    """Load a model, ready for detection; a worker process keeps the last one."""
-    model, meta = load_checkpoint(media.path_of(sha256))
-    return model.folded().to(device()), meta.gate
+def _model(sha256: str) -> tuple[PaperNet, CheckpointMeta]:
+    """Load a model; a worker process keeps the last one."""
+    return load_checkpoint(media.path_of(sha256))
+
+
+@lru_cache(maxsize=1)
+def _engine(sha256: str, head: str, precision: str) -> Engine:
+    """Make a model ready for detection; a worker process keeps the last one."""
+    return Engine(_model(sha256)[0], head=head, precision=precision, device=device())
+
+
+def _settled(run: DetectionRun, model: PaperNet) -> DetectionParams:
+    """Note on the run which head and precision count, decided once by its first worker, so that all use the same."""
+    params = DetectionParams.from_json(run.params)
+    head = params.head if model.low_rank is not None else "full"
+    settled = replace(params, head=head, precision=resolved_precision(params.precision, device()))
+    if settled == params:
+        return params
+    DetectionRun.objects.filter(pk=run.pk, params=run.params).update(params=settled.to_json())
+    run.refresh_from_db(fields=["params"])
+    return DetectionParams.from_json(run.params)
 
 
 def _fail_run(run: DetectionRun, code: str, words: str) -> None:

@@ -1,7 +1,7 @@
 """The training worker's work: from frozen labels to a model version."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ from config.leases import LostError
 from detection import leases, workspace
 from detection.choices import FINAL_STATES, OPEN_STATES, RunState, TrialState
 from detection.models import ModelVersion, TrainingRun, Trial
-from detection.nn.checkpoint import load_checkpoint
+from detection.nn.checkpoint import CheckpointMeta, load_checkpoint, save_checkpoint
 from detection.nn.data import PatchSet
 from detection.nn.errors import TrainingError
+from detection.nn.low_rank import fit_head
+from detection.nn.network import PaperNet
 from detection.runs.devices import device, device_name, tell_device, versions
 from detection.runs.judging import judge_model
 from detection.runs.patch_cache import load_sides
@@ -174,8 +176,18 @@ class _Result:
 def _judged(work: Work, trial: Trial, network: Path) -> _Result:
     """Put the best network into the media store and judge it on the test side."""
     model, meta = load_checkpoint(network)
+    model = _with_low_rank(work, model.to(work.place), meta, network)
     metrics = judge_model(model.to(work.place), meta.threshold, work.run.dataset, work.sides)
     return _Result(trial, metrics, media.store_copy(network), network.stat().st_size)
+
+
+def _with_low_rank(work: Work, model: PaperNet, meta: CheckpointMeta, network: Path) -> PaperNet:
+    """Add the low-rank head to the model's file, where one comes near enough."""
+    fitted = fit_head(model, work.sides[Side.TRAIN], work.sides[Side.VALIDATION], threshold=meta.threshold)
+    if fitted is None:
+        return model
+    save_checkpoint(network, fitted[0], replace(meta, low_rank=fitted[1]))
+    return fitted[0]
 
 
 def _finish(lease: leases.Lease, work: Work, result: _Result) -> None:

@@ -90,6 +90,27 @@ class SlideReader:
         frame = frame_size(self.size, scale=scale)
         return self._gather((x, y, w, h), frame, _TILE_PX, lambda box: self._read_tile(scale, box))
 
+    def overview(self, box: Box, scale: float, *, most: float) -> Pixels | None:
+        """Read a box coarsely, where the file keeps a level for that.
+
+        Args:
+            box: (x, y, w, h) in output pixels of ``scale``; what lies beyond the slide is left out.
+            scale: level-0 pixels per output pixel.
+            most: output pixels that may become one; the coarsest such level is taken.
+
+        Returns:
+            As ``read`` does, whole pixels around the box; None where no level is at least four times as coarse.
+        """
+        fitting = [coarse for coarse in self._downsamples if 4 * scale <= coarse <= most * scale * 1.001]
+        if not fitting:
+            return None
+        coarse = max(fitting)
+        width, height = frame_size(self.size, scale=coarse)
+        x, y, w, h = (value * scale / coarse for value in box)
+        left, top = max(0, math.floor(x)), max(0, math.floor(y))
+        right, bottom = min(width, math.ceil(x + w)), min(height, math.ceil(y + h))
+        return self.read(left, top, max(1, right - left), max(1, bottom - top), coarse)
+
     def _gather(self, box: Box, frame: tuple[int, int], step: int, read: Callable[[Box], Pixels]) -> Pixels:
         x, y, w, h = box
         pixels, mask = _blank(w, h)

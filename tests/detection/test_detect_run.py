@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 from detection import exports, leases, runs, selectors, services, tasks
 from detection.choices import BlockState, RunState
 from detection.models import DetectionBlock, DetectionRun
+from detection.nn.engine import resolved_precision
 from detection.nn.regions import inside
 from detection.nn.sliding_window import detect_block
 from detection.runs import detection as detection_runs
@@ -76,6 +77,30 @@ def test_points_are_stored_with_all_scores_above_the_floor_and_shuffled(slide):
     assert len(points) == run.point_count
     assert points[:, 2].min() >= run.params["floor"]
     assert not (np.diff(points[:, 1]) >= 0).all()
+
+
+def test_the_run_says_which_engine_was_used(slide):
+    run = start_detection(slide, params={"head": "low_rank", "precision": "auto"})
+    finished(run)
+    assert run.params["head"] == "full"  # the toy model has no other
+    assert run.params["precision"] == resolved_precision("auto", "cpu")
+    assert run.asked["params"] == {"head": "low_rank", "precision": "auto"}
+
+
+def test_the_first_worker_decides_for_all(slide):
+    run = start_detection(slide, params=SMALL_BLOCKS)
+    other = DetectionRun.objects.get(pk=run.pk)
+    other.params = {**run.params, "head": "full", "precision": "fp32"}
+    other.save(update_fields=["params"])
+    model, _ = detection_runs._model(run.model_sha256)
+    settled = detection_runs._settled(run, model)
+    assert (settled.head, settled.precision) == ("full", "fp32")
+
+
+def test_a_finer_stride_finds_the_same_discs(slide, places):
+    run = finished(start_detection(slide, params={"stride_px": 4}))
+    assert run.count == len(places)
+    assert run.params["stride_px"] == 4
 
 
 def test_twice_is_once(slide):

@@ -1489,8 +1489,15 @@ export interface components {
         };
         /** @description What a person may choose of a detection. */
         DetectionParamsRequest: {
+            /** @description distance of neighbouring windows */
             stride_px?: components["schemas"]["StridePxEnum"];
+            /** @description skip windows without stain */
             gate?: boolean;
+            /** @description skip glass before it is read */
+            tissue_gate?: boolean;
+            /** @description low_rank where the model has one */
+            head?: components["schemas"]["HeadEnum"];
+            precision?: components["schemas"]["PrecisionEnum"];
         };
         /** @description One search for cells, with everything the number can be traced by. */
         DetectionRun: {
@@ -1612,6 +1619,8 @@ export interface components {
             content_hash: string;
             counts: components["schemas"]["SideCounts"];
         };
+        /** @enum {string} */
+        HeadEnum: "low_rank" | "full";
         /** @description What the checkpoint says of itself. */
         Inside: {
             architecture: string;
@@ -2080,6 +2089,8 @@ export interface components {
             /** Format: double */
             threshold?: number;
         };
+        /** @enum {string} */
+        PrecisionEnum: "auto" | "fp32" | "bf16";
         /** @description Precision over recall: lists of equal length. */
         PrecisionRecall: {
             recall: number[];
@@ -2299,7 +2310,7 @@ export interface components {
         /** @enum {string} */
         Split: "cluster" | "place" | "slide" | "case" | "random";
         /** @enum {integer} */
-        StridePxEnum: 8;
+        StridePxEnum: 8 | 4 | 2 | 1;
         /** @description A study, with the caller's roles in it. */
         Study: {
             readonly id: number;

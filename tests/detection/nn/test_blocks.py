@@ -74,15 +74,22 @@ def test_what_is_no_region_is_refused(regions):
 
 
 def test_params_survive_json():
-    params = DetectionParams(gate=False, floor=0.2, radius_um=4, block_px=700)
+    params = DetectionParams(stride_px=4, gate=False, head="full", floor=0.2, radius_um=4, block_px=700)
     assert DetectionParams.from_json(params.to_json()) == params
 
 
 @pytest.mark.parametrize(
     "values",
     [
-        {"stride_px": 4},
+        {"stride_px": 3},
+        {"stride_px": True},
+        {"stride_px": 8.0},
+        {"stride_px": [8]},
         {"gate": 1},
+        {"tissue_gate": None},
+        {"head": "half"},
+        {"head": {}},
+        {"precision": "fp16"},
         {"floor": 0},
         {"floor": float("nan")},
         {"radius_um": -1},

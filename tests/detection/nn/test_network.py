@@ -14,8 +14,7 @@ from detection.nn.network import (
     NetworkShape,
     PaperNet,
     Preprocessing,
-    score_windows,
-    window_features,
+    phase_offsets,
 )
 from tests.detection.nn.toys import TINY, toy_patches
 
@@ -35,19 +34,25 @@ def network(shape: NetworkShape, seed: int) -> PaperNet:
     return model
 
 
-def one_by_one(model: PaperNet, image: np.ndarray) -> torch.Tensor:
-    rows = range(0, image.shape[0] - PATCH_PX + 1, STRIDE_PX)
-    cols = range(0, image.shape[1] - PATCH_PX + 1, STRIDE_PX)
+def one_by_one(model: PaperNet, image: np.ndarray, stride_px: int = STRIDE_PX) -> torch.Tensor:
+    rows = range(0, image.shape[0] - PATCH_PX + 1, stride_px)
+    cols = range(0, image.shape[1] - PATCH_PX + 1, stride_px)
     patches = np.stack([image[y : y + PATCH_PX, x : x + PATCH_PX] for y in rows for x in cols])
     with torch.inference_mode():
         return torch.softmax(model(model.prepare(patches)), dim=1)[:, 1].view(len(rows), len(cols))
 
 
-def assert_dense_equals_windows(model: PaperNet, image: np.ndarray) -> None:
-    wanted = one_by_one(model, image)
+def noise(a: int, b: int, seed: int, stride_px: int = STRIDE_PX) -> np.ndarray:
+    """An image of a + 1 by b + 1 windows of stride 8, and of whatever finer ones lie between."""
+    size = (70 + 8 * a + 8 - stride_px, 70 + 8 * b + 8 - stride_px, 3)
+    return np.random.default_rng(seed).integers(0, 256, size=size, dtype=np.uint8)
+
+
+def assert_dense_equals_windows(model: PaperNet, image: np.ndarray, stride_px: int = STRIDE_PX) -> None:
+    wanted = one_by_one(model, image, stride_px)
     with torch.inference_mode():
         for candidate in (model, model.folded()):
-            found = candidate.dense(candidate.prepare(image[None]))
+            found = candidate.dense(candidate.prepare(image[None]), stride_px=stride_px)
             assert found.shape == wanted.shape
             assert float((found - wanted).abs().max()) <= 1e-5
 
@@ -66,15 +71,27 @@ def test_the_paper_s_layers():
 
 
 def test_dense_equals_windows_at_the_paper_s_size():
-    image = np.random.default_rng(0).integers(0, 256, size=(70 + 16, 70 + 24, 3), dtype=np.uint8)
-    assert_dense_equals_windows(network(NetworkShape(), 1), image)
+    assert_dense_equals_windows(network(NetworkShape(), 1), noise(2, 3, 0))
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 9), st.integers(0, 9), st.integers(0, 1000))
 def test_dense_equals_windows_on_noise(a, b, seed):
-    image = np.random.default_rng(seed).integers(0, 256, size=(70 + 8 * a, 70 + 8 * b, 3), dtype=np.uint8)
-    assert_dense_equals_windows(network(TINY, seed), image)
+    assert_dense_equals_windows(network(TINY, seed), noise(a, b, seed))
+
+
+@pytest.mark.parametrize("stride_px", [4, 2, 1])
+@pytest.mark.parametrize(("a", "b"), [(0, 0), (1, 3), (4, 2)])
+def test_finer_strides_equal_windows(stride_px, a, b):
+    assert_dense_equals_windows(network(TINY, a), noise(a, b, b, stride_px), stride_px)
+
+
+def test_each_phase_begins_somewhere_else():
+    for stride_px in (8, 4, 2, 1):
+        step = 8 // stride_px
+        offsets = phase_offsets(stride_px)
+        assert offsets[0] == (0, 0)
+        assert sorted(offsets) == [(y, x) for y in range(step) for x in range(step)]
 
 
 @pytest.mark.real_data
@@ -84,17 +101,6 @@ def test_dense_equals_windows_on_a_real_image(real_data):
     with Image.open(real_data / "slides" / "ihc.png") as picture:
         image = np.asarray(picture.convert("RGB"))[100:194, 60:154]
     assert_dense_equals_windows(network(NetworkShape(), 2), image)
-
-
-def test_only_the_chosen_windows_are_scored_in_their_order():
-    model = network(TINY, 3)
-    x = model.prepare(np.random.default_rng(3).integers(0, 256, size=(1, 70 + 8 * 30, 70 + 8 * 11, 3), dtype=np.uint8))
-    with torch.inference_mode():
-        windows = window_features(model.trunk(x))
-        whole = model.dense(x).flatten()
-        chosen = torch.from_numpy(np.random.default_rng(4).permutation(31 * 12)[:200])
-        assert torch.allclose(score_windows(model, windows, chosen), whole[chosen], atol=1e-6)
-        assert score_windows(model, windows, chosen[:0]).shape == (0,)
 
 
 def test_folding_leaves_the_original_alone():

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detection.nn.blocks import DetectionParams, plan_blocks
+from detection.nn.blocks import DetectionParams, inside_regions, plan_blocks
+from detection.nn.engine import Engine
 from detection.nn.gate import Gate
 from detection.nn.network import PaperNet
 from detection.nn.nms import suppress
@@ -68,13 +69,13 @@ def test_planted_cells_are_found_once(width, height, seed):
     assert (read_px, unreadable_px) == (width * height, 0)
 
 
-@settings(max_examples=8, deadline=None)
-@given(st.integers(1, 3000), st.integers(0, 100))
-def test_the_block_size_changes_no_bit(block_px, seed):
+@settings(max_examples=4, deadline=None)
+@given(st.integers(1, 3000), st.integers(0, 100), st.sampled_from([8, 4]))
+def test_the_block_size_changes_no_bit(block_px, seed, stride_px):
     image = np.random.default_rng(seed).integers(0, 256, size=(540, 1060, 3), dtype=np.uint8)
-    model = network(TINY, seed).folded()
+    model = Engine(network(TINY, seed))
     gate = Gate(dab_min=0.1, tissue_min=0.3)
-    params = DetectionParams(floor=0.001)
+    params = DetectionParams(stride_px=stride_px, floor=0.001)
     whole = detect(model, ArrayReader(image), block_px=2048, gate=gate, params=params)
     blocks = detect(model, ArrayReader(image), block_px=block_px, gate=gate, params=params)
     assert len(whole[0]) > 0
@@ -82,12 +83,32 @@ def test_the_block_size_changes_no_bit(block_px, seed):
     assert whole[1:] == blocks[1:]
 
 
+@pytest.mark.parametrize("stride_px", [8, 4])
+def test_a_region_finds_what_the_whole_slide_finds_there(stride_px):
+    image = np.random.default_rng(1).integers(0, 256, size=(600, 700, 3), dtype=np.uint8)
+    model, params = Engine(network(TINY, 1)), DetectionParams(stride_px=stride_px, floor=0.001)
+    region = [[100, 80], [430, 80], [430, 390], [100, 300]]
+    whole = detect(model, ArrayReader(image), params=params)[0]
+    part = detect(model, ArrayReader(image), regions=[region], params=params)[0]
+    inside = whole[inside_regions(whole[:, :2], [region])]
+    assert len(part) > 0
+    assert {tuple(row) for row in part} == {tuple(row) for row in inside}
+
+
+@pytest.mark.parametrize("stride_px", [4, 2, 1])
+def test_finer_strides_find_the_same_cells(stride_px):
+    places = scattered(560, 300, 12, 3)
+    params = DetectionParams(stride_px=stride_px)
+    cells = cells_of(detect(SpotScorer(), ArrayReader(spots((560, 300), places)), params=params)[0])
+    assert_found_once(cells, places, within=6.0)
+
+
 def test_two_block_sizes_at_the_paper_s_size():
     image = np.full((560, 620, 3), GLASS, dtype=np.uint8)
     for x, y in ((505, 60), (520, 515), (100, 500)):
         disc(image, x, y, 22, BROWN)
     torch.manual_seed(0)
-    model = PaperNet().eval().folded()
+    model = Engine(PaperNet().eval())
     gate = Gate(dab_min=0.3, tissue_min=0.1)
     params = DetectionParams(floor=0.001)
     runs = [detect(model, ArrayReader(image), block_px=size, gate=gate, params=params)[0] for size in (512, 1024)]
@@ -98,7 +119,7 @@ def test_two_block_sizes_at_the_paper_s_size():
 def test_scores_are_those_of_the_windows():
     image = np.random.default_rng(5).integers(0, 256, size=(300, 600, 3), dtype=np.uint8)
     model = network(TINY, 5)
-    found, *_ = detect(model.folded(), ArrayReader(image), params=DetectionParams(floor=0.001))
+    found, *_ = detect(Engine(model, precision="fp32"), ArrayReader(image), params=DetectionParams(floor=0.001))
     with torch.inference_mode():
         inside = model.dense(model.prepare(image[None, : 70 + 8 * 28, : 70 + 8 * 66])).numpy()
     inner = found[(found[:, 0] > 70) & (found[:, 0] < 500) & (found[:, 1] > 70) & (found[:, 1] < 200)]
@@ -189,12 +210,3 @@ def test_a_plateau_has_one_peak_in_its_middle():
     places = np.array([[150, 150], [509, 150]])
     cells = cells_of(detect(Plateau(), ArrayReader(spots((700, 300), places)))[0])
     assert_found_once(cells, places, within=12)
-
-
-def test_a_trunk_of_another_stride_is_refused():
-    class Wrong(SpotScorer):
-        def trunk(self, x):
-            return super().trunk(x)[..., :-1]
-
-    with pytest.raises(ValueError, match="trunk"):
-        detect(Wrong(), ArrayReader(spots((300, 300), np.array([[100, 100]]))))

@@ -1,0 +1,131 @@
+"""The tiled evaluation equals the network on every window, in any precision's own terms, wherever a tile lies."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detection.nn import engine as engine_module
+from detection.nn.engine import Engine, resolved_precision
+from detection.nn.evaluation import predict
+from detection.nn.network import NetworkShape
+from tests.detection.nn.test_network import network, noise
+from tests.detection.nn.toys import TINY
+
+STRIDES = [8, 4, 2, 1]
+
+
+def some(shape: tuple[int, int], share: float, seed: int) -> np.ndarray:
+    return np.asarray(np.random.default_rng(seed).random(shape) < share)
+
+
+def windows(image: np.ndarray, stride_px: int) -> tuple[int, int]:
+    return (image.shape[0] - 70) // stride_px + 1, (image.shape[1] - 70) // stride_px + 1
+
+
+def assert_equals_windows(model, image, stride_px: int, within: float, *, share: float = 1.0, **options) -> None:
+    """Compare with the network on at most 60 of the chosen windows alone, every phase among them."""
+    chosen = some(windows(image, stride_px), share, 1)
+    found = Engine(model, **options).score(image, chosen, stride_px)
+    assert (found[~chosen] == 0).all()
+    places = np.argwhere(chosen)[:: 1 + chosen.sum() // 60]
+    if len(places):
+        patches = np.stack([image[y : y + 70, x : x + 70] for y, x in places * stride_px])
+        assert np.abs(found[tuple(places.T)] - predict(model, patches)).max() <= within
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    st.sampled_from(STRIDES), st.integers(0, 12), st.integers(0, 12), st.sampled_from([0.02, 0.3, 1.0]),
+    st.integers(0, 99),
+)  # fmt: skip
+def test_equals_window_by_window(stride_px, a, b, share, seed):
+    image = noise(a, b, seed, stride_px)
+    assert_equals_windows(network(TINY, seed), image, stride_px, 1e-5, share=share, precision="fp32")
+
+
+@pytest.mark.parametrize("stride_px", STRIDES)
+def test_equals_window_by_window_at_the_paper_s_size(stride_px):
+    image = noise(9 if stride_px > 2 else 1, 1, 0, stride_px)
+    assert_equals_windows(network(NetworkShape(fc=64), 1), image, stride_px, 1e-4, share=0.3, precision="fp32")
+
+
+@pytest.mark.parametrize("stride_px", [8, 4])
+def test_bf16_is_near(stride_px):
+    model = network(TINY, 2)
+    image = noise(5, 9, 2, stride_px)
+    assert_equals_windows(model, image, stride_px, 0.1, share=0.5, precision="bf16")
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("stride_px", STRIDES)
+def test_equals_window_by_window_on_a_real_image(real_data, stride_px):
+    from PIL import Image
+
+    with Image.open(real_data / "slides" / "ihc.png") as picture:
+        whole = np.asarray(picture.convert("RGB"))
+    image = whole[100 : 186 - stride_px, 60 : 162 - stride_px]
+    assert_equals_windows(network(NetworkShape(fc=64), 2), image, stride_px, 1e-4, share=0.5, precision="fp32")
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("stride_px", [8, 4, 2])
+@pytest.mark.parametrize("shape", [TINY, NetworkShape(fc=32)], ids=["tiny", "paper"])
+def test_a_score_has_the_same_bits_in_any_image(shape, stride_px, precision):
+    model, step = Engine(network(shape, 3), precision=precision), 8 // stride_px
+    image = noise(20, 28, 3, stride_px)
+    whole = model.score(image, np.ones(windows(image, stride_px), dtype=bool), stride_px)
+    for tile_y, tile_x, height, width, share in ((0, 1, 9, 12, 1.0), (1, 0, 5, 20, 0.2), (1, 2, 12, 4, 0.05)):
+        rows, cols = slice(tile_y * 8 * step, None), slice(tile_x * 8 * step, None)
+        cut = image[64 * tile_y :, 64 * tile_x :][: 70 + 8 * height - stride_px, : 70 + 8 * width - stride_px]
+        chosen = some(windows(cut, stride_px), share, tile_y)
+        part = model.score(cut, chosen, stride_px)
+        wanted = whole[rows, cols][: chosen.shape[0], : chosen.shape[1]]
+        assert part[chosen].tobytes() == wanted[chosen].tobytes()
+
+
+def test_tiles_that_nobody_needs_are_left_out():
+    image = noise(40, 40, 0)
+    engine = Engine(network(TINY, 0), precision="fp32")
+    chosen = np.zeros((41, 41), dtype=bool)
+    assert engine.score(image, chosen).max() == 0
+    assert engine.spent.flop == 0
+    chosen[0, 0] = True
+    engine.score(image, chosen)
+    one = engine.spent.flop
+    engine.score(image, np.ones_like(chosen))
+    assert engine.spent.flop - one > 10 * one
+    assert set(engine.spent.seconds) == {"trunk", "head"}
+
+
+@pytest.mark.parametrize("at_once", [2, 5])
+def test_several_tiles_at_once_give_the_same(monkeypatch, at_once):
+    image = noise(20, 12, 4, 4)
+    chosen = some((42, 26), 0.4, 4)
+    model = network(TINY, 4)
+    one = Engine(model, precision="fp32").score(image, chosen, 4)
+    monkeypatch.setitem(engine_module._TILES_AT_ONCE, "cpu", at_once)
+    assert np.allclose(Engine(model, precision="fp32").score(image, chosen, 4), one, atol=1e-5)
+
+
+def test_images_that_do_not_fit_are_refused():
+    engine = Engine(network(TINY, 0), precision="fp32")
+    with pytest.raises(ValueError, match="need"):
+        engine.score(noise(2, 2, 0), np.ones((3, 4), dtype=bool))
+    with pytest.raises(ValueError, match="need"):
+        engine.score(noise(2, 2, 0), np.ones((5, 5), dtype=bool), 4)
+
+
+def test_the_model_is_left_alone():
+    model = network(TINY, 6)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    Engine(model, precision="bf16").score(noise(1, 1, 0), np.ones((2, 2), dtype=bool))
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+
+
+def test_what_is_used_is_said():
+    engine = Engine(network(TINY, 0), head="low_rank", precision="bf16")
+    assert (engine.head, engine.precision) == ("full", "bf16")
+    assert resolved_precision("auto", "cpu") in ("bf16", "fp32")
+    assert resolved_precision("fp32", "cpu") == "fp32"
