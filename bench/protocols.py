@@ -1,7 +1,9 @@
 """How the paper's recipe and ours are judged on the paper's own patches: folds, copies, strips, and what they score."""
 
+import argparse
 import csv
 import io
+import os
 import re
 import statistics
 import sys
@@ -53,6 +55,14 @@ class Micrograph:
         standing = np.ones(len(self.corners), dtype=np.bool_)
         standing[np.where(self.order[pairs[:, 0]] < self.order[pairs[:, 1]], pairs[:, 0], pairs[:, 1])] = False
         return standing
+
+
+def real_data(parser: argparse.ArgumentParser) -> Path:
+    """Give the folder that TILSCOPE_REAL_DATA names, or end with words."""
+    named = os.environ.get("TILSCOPE_REAL_DATA")
+    if not named or not (Path(named) / "prisma").is_dir():
+        parser.error("TILSCOPE_REAL_DATA must name the folder that holds prisma/.")
+    return Path(named)
 
 
 def paper_patches(data: Path) -> PatchSet:

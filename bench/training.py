@@ -8,7 +8,6 @@ are percent, means over folds with their spread. The patches are found through T
 
 import argparse
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from bench.protocols import (
     micrograph,
     names_of,
     paper_patches,
+    real_data,
 )
 from detection.nn.config import NO_AUGMENTATION, PRESETS, TrainingConfig
 from detection.nn.data import PatchSet
@@ -136,7 +136,7 @@ def main(arguments: list[str] | None = None) -> None:
         figures = speed()
     else:
         measure = quick if options.quick else folds if options.folds else hard if options.hard else scores
-        figures = measure(_real_data(parser), PRESETS["default"].changed(**dict(options.change)))
+        figures = measure(real_data(parser), PRESETS["default"].changed(**dict(options.change)))
     report({"machine": machine(), "changes": dict(options.change), **figures}, options.json)
 
 
@@ -144,13 +144,6 @@ def _change(text: str) -> tuple[str, Any]:
     """Read NAME=VALUE, the value as JSON."""
     name, _, value = text.partition("=")
     return name, json.loads(value)  # its error is a ValueError, which the parser tells
-
-
-def _real_data(parser: argparse.ArgumentParser) -> Path:
-    named = os.environ.get("TILSCOPE_REAL_DATA")
-    if not named or not (Path(named) / "prisma").is_dir():
-        parser.error("TILSCOPE_REAL_DATA must name the folder that holds prisma/.")
-    return Path(named)
 
 
 if __name__ == "__main__":

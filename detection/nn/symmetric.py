@@ -76,7 +76,7 @@ class _Repeated(nn.Module):
         return one.repeat_interleave(FORMS, dim=self.axis)
 
     def right_inverse(self, full: Tensor) -> Tensor:
-        return full.unflatten(self.axis, (-1, FORMS)).select(self.axis + 1, 0).clone()
+        return full.index_select(self.axis, torch.arange(0, full.shape[self.axis], FORMS))
 
 
 def tie(network: PaperNet) -> PaperNet:
