@@ -15,10 +15,10 @@ from labeling.choices import Split
 from labeling.looks import LENGTH, look_of_png
 from labeling.models import DatasetVersion, Label, Patch, Slide, Study
 from labeling.progress import Passing, Tell, silent, told
-from labeling.splits import NONE, SIDES, TILE_PX, Items, Numbers, groups_of
+from labeling.splits import NONE, SIDES, TILE_PX, Items, Numbers, groups_of, taken_back
 
 CHUNK = 2000
-_LABELS = np.dtype([("patch", "i8"), ("class", "i8"), ("reader", "i8")])
+_LABELS = np.dtype([(name, "i8") for name in ("patch", "class", "reader", "label", "slide", "x", "y")])
 _FROZEN = np.dtype([("patch", "i8"), ("class", "i8"), ("side", "i1")])
 _PATCHES = np.dtype([("patch", "i8"), ("sha256", "S64"), ("slide", "i8"), ("x", "i8"), ("y", "i8")])
 
@@ -41,15 +41,39 @@ class Verdicts:
 def standing_votes(
     study: Study, sources: Collection[str], slides: Collection[int], *, tell: Tell = silent
 ) -> NDArray[Any]:
-    """Read the standing labels: a structured array of ``patch``, ``class``, ``reader``, ordered by patch."""
+    """Read the standing labels in order of their patches.
+
+    Returns:
+        A structured array of ``patch``, ``class``, ``reader``, ``label`` (later ones are higher), and of the patch's
+        ``slide``, ``x`` and ``y``; ``NONE`` for imported patches.
+    """
     labels = selectors.standing_labels().filter(patch__study=study)
     total = Label.objects.filter(patch__study=study).count()
     if sources:
         labels = labels.filter(patch__source__in=sources)
     if slides:
         labels = labels.filter(patch__slide__in=slides)
-    rows = labels.order_by("patch_id", "pk").values_list("patch_id", "label_class_id", "reader_id")
+    place = ("patch__slide_id", "patch__x_l0", "patch__y_l0")
+    rows = labels.order_by("patch_id", "pk").values_list("patch_id", "label_class_id", "reader_id", "pk", *place)
     return _streamed(rows, _LABELS, told(tell, "Reading the labels", total))
+
+
+def votes_taken_back(study: Study, votes: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell which votes their own reader took back by a later one on the same cell, see ``splits.taken_back``.
+
+    Args:
+        study: of the votes.
+        votes: see ``standing_votes``.
+
+    Returns:
+        Mask (N,).
+    """
+    readers, numbers = np.unique(votes["reader"], return_inverse=True)
+    tellers = np.where(votes["slide"] == NONE, NONE, votes["slide"] * len(readers) + numbers)
+    boxes, _ = slides_of(study)
+    scale = _looked_up(votes["slide"], boxes, np.float64) / study.patch_px
+    points = np.column_stack([votes["x"], votes["y"]]) / scale[:, None]
+    return taken_back(tellers, points, votes["class"], votes["label"])
 
 
 def verdicts(votes: NDArray[Any], *, reader_id: int | None) -> Verdicts:

@@ -117,6 +117,8 @@ def prepare(
     classes = {c.pk: c for c in study.classes.all()}
     votes = dataset_columns.standing_votes(study, sources, slides, tell=tell)
     _check_reader(votes, choices.reader_id)
+    gone = dataset_columns.votes_taken_back(study, votes)
+    votes = votes[~gone]
     found = dataset_columns.verdicts(votes, reader_id=choices.reader_id)
     _check_enough(found.class_ids, classes)
     items = dataset_columns.columns(study, found.patch_ids, found.class_ids, tell=tell)
@@ -130,6 +132,7 @@ def prepare(
     rule = _rule(choices, frozen) | {
         "sources": sorted(sources),
         "slides": sorted(slides),
+        "left_out_taken_back": int(gone.sum()),
         "left_out_ties": found.ties,
         "classes": [{"id": c.pk, "name": c.name, "counted": c.counted} for c in classes.values()],
         "readers": _readers(votes, frozen),

@@ -1391,6 +1391,8 @@ export interface components {
             tile_px: number | null;
             sources: components["schemas"]["Source"][];
             slides: number[];
+            /** @description labels whose reader called the same cell something else later */
+            left_out_taken_back: number;
             /** @description patches on which readers are level */
             left_out_ties: number;
             /** @description patches that came too near another side */
@@ -1431,6 +1433,8 @@ export interface components {
             tile_px: number | null;
             sources: components["schemas"]["Source"][];
             slides: number[];
+            /** @description labels whose reader called the same cell something else later */
+            left_out_taken_back: number;
             /** @description patches on which readers are level */
             left_out_ties: number;
             /** @description patches that came too near another side */
