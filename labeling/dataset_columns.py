@@ -18,6 +18,8 @@ from labeling.progress import Passing, Tell, silent, told
 from labeling.splits import NONE, SIDES, TILE_PX, Items, Numbers, groups_of, taken_back
 
 CHUNK = 2000
+GLANCE = 3000
+"""Labels of a kind that are looked through in a moment."""
 _LABELS = np.dtype([(name, "i8") for name in ("patch", "class", "reader", "label", "slide", "x", "y")])
 _FROZEN = np.dtype([("patch", "i8"), ("class", "i8"), ("side", "i1")])
 _PATCHES = np.dtype([("patch", "i8"), ("sha256", "S64"), ("slide", "i8"), ("x", "i8"), ("y", "i8")])
@@ -39,15 +41,20 @@ class Verdicts:
 
 
 def standing_votes(
-    study: Study, sources: Collection[str], slides: Collection[int], *, tell: Tell = silent
+    study: Study,
+    sources: Collection[str],
+    slides: Collection[int],
+    *,
+    until: int | None = None,
+    tell: Tell = silent,
 ) -> NDArray[Any]:
-    """Read the standing labels in order of their patches.
+    """Read the standing labels of some sources and slides, empty: all, in order of their patches.
 
     Returns:
         A structured array of ``patch``, ``class``, ``reader``, ``label`` (later ones are higher), and of the patch's
         ``slide``, ``x`` and ``y``; ``NONE`` for imported patches.
     """
-    labels = selectors.standing_labels().filter(patch__study=study)
+    labels = selectors.standing_labels(until=until).filter(patch__study=study)
     total = Label.objects.filter(patch__study=study).count()
     if sources:
         labels = labels.filter(patch__source__in=sources)
@@ -56,6 +63,24 @@ def standing_votes(
     place = ("patch__slide_id", "patch__x_l0", "patch__y_l0")
     rows = labels.order_by("patch_id", "pk").values_list("patch_id", "label_class_id", "reader_id", "pk", *place)
     return _streamed(rows, _LABELS, told(tell, "Reading the labels", total))
+
+
+def count_at_a_glance(sources: Collection[str], slides: Collection[int], class_ids: Collection[int]) -> int | None:
+    """Count the patches that have a standing label of some classes; None where the labels are more than ``GLANCE``.
+
+    It goes by primary keys, which no planner can make slow, whatever it knows of the tables.
+    """
+    labels = Label.objects.filter(label_class__in=class_ids).order_by("-pk").values_list("patch_id", flat=True)
+    glance = list(labels[: GLANCE + 1])
+    if len(glance) > GLANCE:
+        return None
+    patches = Patch.objects.filter(pk__in=set(glance)).values_list("pk", flat=True)
+    if sources:
+        patches = patches.filter(source__in=sources)
+    if slides:
+        patches = patches.filter(slide__in=slides)
+    standing = selectors.standing_labels().filter(label_class__in=class_ids, patch__in=list(patches))
+    return len(set(standing.values_list("patch_id", flat=True)))
 
 
 def votes_taken_back(study: Study, votes: NDArray[Any]) -> NDArray[np.bool_]:
@@ -138,14 +163,21 @@ def frozen_class_names(dataset: DatasetVersion) -> dict[int, str]:
     return names | {known["id"]: known["name"] for known in dataset.rule.get("classes", ())}
 
 
-def frozen_groups(dataset: DatasetVersion, side: str) -> Numbers:
+def frozen_groups(dataset: DatasetVersion, side: str, *, tell: Tell = silent) -> Numbers:
     """Number the groups of one side that may not come apart, by the version's own split, e.g. to deal them to folds.
+
+    Args:
+        dataset: a version.
+        side: one of ``choices.Side``.
+        tell: told how far it is.
 
     Returns:
         int64 (N,), in the order of the side's items.
     """
-    items, sides = frozen_columns(dataset)
+    items, sides = frozen_columns(dataset, tell=tell)
     mine = items.take(sides == SIDES.index(side))
+    mine.compare(tell)
+    tell("Grouping the patches", 0, 0)
     groups = groups_of(mine, dataset.rule.get("split", Split.CLUSTER), tile_px=dataset.rule.get("tile_px") or TILE_PX)
     stored = list(dataset.items.filter(side=side).order_by("pk").values_list("patch_id", flat=True))
     order = np.argsort(mine.patch_ids)

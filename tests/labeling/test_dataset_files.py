@@ -332,7 +332,8 @@ def test_the_same_pixels_twice_need_two_patches(people, elsewhere, tmp_path):
 
 
 def test_what_was_left_out_travels_along(people, elsewhere, tmp_path):
-    slide, positive, negative = SlideFactory.create(study=people.study), *people.study.classes.order_by("key")
+    slide = SlideFactory.create(study=people.study)
+    positive, negative = people.study.classes.order_by("key")
     for n in range(30):
         patch = PatchFactory.create(slide=slide, x_l0=100 + 500 * n, y_l0=100)
         LabelFactory.create(patch=patch, label_class=(positive, negative)[n % 2], reader=people.pathologist)

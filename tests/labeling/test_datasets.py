@@ -20,6 +20,7 @@ from labeling.services import (
     TooFewError,
     dataset_check,
     dataset_check_leaks,
+    dataset_foresee,
     dataset_freeze,
     label_add,
 )
@@ -102,10 +103,10 @@ def test_readers_who_differ_are_settled_by_majority_and_ties_are_left_out(people
 
 def field(people, **slide):
     """A reader's labels of twenty cells of each class on a slide, far apart."""
-    reader, slide = UserFactory.create(), SlideFactory.create(study=people.study, **slide)
+    reader, there = UserFactory.create(), SlideFactory.create(study=people.study, **slide)
     for n in range(40):
-        label(people.study, ("Positive", "Negative")[n % 2], reader, slide=slide, x_l0=100 + 500 * n, y_l0=100)
-    return reader, slide
+        label(people.study, ("Positive", "Negative")[n % 2], reader, slide=there, x_l0=100 + 500 * n, y_l0=100)
+    return reader, there
 
 
 def test_a_label_taken_back_is_left_out_and_counted(people):
@@ -198,6 +199,26 @@ def test_too_few_of_a_kind_is_refused_in_words(people):
         freeze(people)
     assert refused.value.extra == {"counted": False, "have": 9, "need": 10}
     assert not DatasetVersion.objects.exists()
+
+
+def test_too_few_of_a_kind_are_foreseen_where_labels_are_few(people, monkeypatch):
+    slide = SlideFactory.create(study=people.study, width=9000)
+    labels = fill(people.study, 10)
+    label(people.study, "Positive", labels[0].reader, slide=slide, x_l0=100, y_l0=100)
+    dataset_foresee(study=people.study)
+    dataset_foresee(study=people.study, sources=[Source.IMPORT])
+    for chosen in ({"sources": [Source.CLICK]}, {"slides": [slide.pk]}):
+        with pytest.raises(TooFewError, match="1 labelled cells of class Positive"):
+            dataset_foresee(study=people.study, **chosen)
+    LabelFactory.create(patch=labels[-1].patch, label_class=labels[-1].label_class)
+    label_add(user=labels[-1].reader, patch=labels[-1].patch, class_id=None, client_key=uuid.uuid4())
+    dataset_foresee(study=people.study)
+    label_add(user=labels[-2].reader, patch=labels[-2].patch, class_id=None, client_key=uuid.uuid4())
+    with pytest.raises(TooFewError) as refusal:
+        dataset_foresee(study=people.study)
+    assert refusal.value.extra == {"counted": False, "have": 9, "need": 10}
+    monkeypatch.setattr(dataset_columns, "GLANCE", 10)
+    dataset_foresee(study=people.study)
 
 
 def test_cells_all_in_one_heap_cannot_be_split(people):

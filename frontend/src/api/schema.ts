@@ -2360,7 +2360,8 @@ export interface components {
             };
             seed: number;
             device: string;
-            dataset: components["schemas"]["FrozenDataset"];
+            /** @description empty until the labels are frozen */
+            dataset: components["schemas"]["FrozenDataset"] | null;
             /** @description configurations to try; 1: the recipe alone */
             trial_limit: number;
             /** @description of the cross-validation; 0: none */
@@ -2402,7 +2403,8 @@ export interface components {
             };
             seed: number;
             device: string;
-            dataset: components["schemas"]["FrozenDataset"];
+            /** @description empty until the labels are frozen */
+            dataset: components["schemas"]["FrozenDataset"] | null;
             /** @description configurations to try; 1: the recipe alone */
             trial_limit: number;
             /** @description of the cross-validation; 0: none */
