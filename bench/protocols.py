@@ -16,18 +16,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.spatial import cKDTree
 
 from detection.nn.config import TrainingConfig
 from detection.nn.data import PatchSet, folds, pixel_hash, place_groups, split_sides
 from detection.nn.evaluation import evaluate, predict
 from detection.nn.shape import PATCH_PX
 from detection.nn.training import TrainingOutcome, train
+from labeling.splits import taken_back
 
 VALIDATION_SHARE = 0.1
 KINDS = ("background", "negative", "positive")
-SAME_CELL_PX = 14
-"""Two labels at most this far apart are of one cell."""
 GUARD_PX = 100
 """More than a patch: what is left of the other strips shows no tissue of the one under test."""
 
@@ -50,11 +48,8 @@ class Micrograph:
 
     def standing(self) -> NDArray[np.bool_]:
         """Tell which labels were not taken back later: the same cell, another class."""
-        pairs = cKDTree(self.corners).query_pairs(SAME_CELL_PX, output_type="ndarray").reshape(-1, 2)
-        pairs = pairs[self.names[pairs[:, 0]] != self.names[pairs[:, 1]]]
-        standing = np.ones(len(self.corners), dtype=np.bool_)
-        standing[np.where(self.order[pairs[:, 0]] < self.order[pairs[:, 1]], pairs[:, 0], pairs[:, 1])] = False
-        return standing
+        one_reader = np.zeros(len(self.corners), dtype=np.int64)
+        return ~taken_back(one_reader, self.corners, self.names, self.order)
 
 
 def real_data(parser: argparse.ArgumentParser) -> Path:

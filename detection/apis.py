@@ -53,8 +53,8 @@ class TrainingRunsApi(ListApi):
     @extend_schema(operation_id="training_run_list", responses=TrainingRunSerializer(many=True))
     def get(self, request: Request, study_id: int) -> Response:
         runs = self.paginate_queryset(selectors.training_runs().filter(study=self.found)) or []
-        counts = selectors.dataset_counts(run.dataset_id for run in runs)
-        rows = [selectors.training_run_words(run, counts[run.dataset_id]) for run in runs]
+        counts = selectors.dataset_counts(runs)
+        rows = [selectors.training_run_words(run, counts) for run in runs]
         return self.get_paginated_response(TrainingRunSerializer(rows, many=True).data)
 
     @extend_schema(
@@ -72,9 +72,8 @@ class TrainingRunsApi(ListApi):
 
 
 def _training_answer(run_id: int, status: int = 200) -> Response:
-    run = selectors.training_run_at(run_id)
-    counts = selectors.dataset_counts([run.dataset_id])[run.dataset_id]
-    return Response(TrainingRunDetailSerializer(selectors.training_run_detail(run, counts)).data, status=status)
+    words = selectors.training_run_detail(selectors.training_run_at(run_id))
+    return Response(TrainingRunDetailSerializer(words).data, status=status)
 
 
 class TrainingRunApi(Api):

@@ -31,10 +31,15 @@ class Run(Leased):
 
 
 class TrainingRun(Run):
-    """One training or one search, from a frozen data set to a model version."""
+    """One training or one search, from a data set, named or yet to be frozen, to a model version."""
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="training_runs")
-    dataset = models.ForeignKey(DatasetVersion, on_delete=models.PROTECT, related_name="training_runs")
+    dataset = models.ForeignKey(
+        DatasetVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="training_runs"
+    )
+    labels_until = models.BigIntegerField(
+        null=True, blank=True, help_text="id of the newest label that counts; empty: a data set was named"
+    )
     preset = models.CharField(max_length=30)
     config = models.JSONField()
     seed = models.BigIntegerField()
@@ -51,6 +56,10 @@ class TrainingRun(Run):
     class Meta:
         ordering = ["-number"]
         constraints = [
+            models.CheckConstraint(
+                condition=Q(dataset__isnull=False) | Q(labels_until__isnull=False) & ~Q(state=RunState.DONE),
+                name="training_knows_its_labels",
+            ),
             models.CheckConstraint(condition=Q(trial_limit__gte=1), name="training_tries_something"),
             models.CheckConstraint(condition=~Q(folds=1), name="training_folds_are_several"),
             models.UniqueConstraint(fields=["study", "number"], name="training_number_once"),

@@ -1,6 +1,6 @@
 """Reads of the detection side: rows found by address, and runs described for the outside."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypedDict, TypeVar
 
@@ -126,7 +126,10 @@ def dataset_of(model: ModelVersion) -> DatasetVersion | None:
 
 def dataset_hash_of(model: ModelVersion) -> str:
     """The content hash of the labels a model was made from, as far as it is known."""
-    return model.trial.run.dataset.content_hash if model.trial is not None else model.dataset_hash
+    if model.trial is None:
+        return model.dataset_hash
+    dataset = model.trial.run.dataset
+    return dataset.content_hash if dataset else ""
 
 
 def detection_runs() -> QuerySet[DetectionRun]:
@@ -181,9 +184,9 @@ def slides_chosen(study: Study, ids: Iterable[int]) -> list[Slide]:
     return [found[pk] for pk in wanted]
 
 
-def dataset_counts(dataset_ids: Iterable[int]) -> dict[int, SideCounts]:
-    """Count positive and negative patches of each side, for several data sets in one query."""
-    ids = set(dataset_ids)
+def dataset_counts(runs: Iterable[TrainingRun]) -> dict[int, SideCounts]:
+    """Count positive and negative patches of each side of the data sets of runs, in one query."""
+    ids = {run.dataset_id for run in runs if run.dataset_id is not None}
     zero = {"positive": 0, "negative": 0}
     counts: dict[int, SideCounts] = {pk: {s: dict(zero) for s in ("train", "validation", "test")} for pk in ids}
     rows = (
@@ -231,18 +234,26 @@ def run_words(run: Run) -> dict[str, Any]:
     }
 
 
-def training_run_words(run: TrainingRun, counts: SideCounts) -> dict[str, Any]:
+def _frozen_words(run: TrainingRun, counts: Mapping[int, SideCounts]) -> dict[str, Any] | None:
+    """Name what a run learns from; None while its labels are not frozen."""
+    dataset = run.dataset
+    if dataset is None:
+        return None
+    words = {"id": dataset.pk, "number": dataset.number, "content_hash": dataset.content_hash}
+    return words | {"counts": counts[dataset.pk]}
+
+
+def training_run_words(run: TrainingRun, counts: Mapping[int, SideCounts]) -> dict[str, Any]:
     """Describe a training run; ``counts`` come from ``dataset_counts``."""
     trials = list(run.trials.all())
     best = _chosen(run, trials)
-    dataset = {"id": run.dataset.pk, "number": run.dataset.number, "content_hash": run.dataset.content_hash}
     return run_words(run) | {
         "study": run.study_id,
         "preset": run.preset,
         "config": run.config,
         "seed": run.seed,
         "device": run.device,
-        "dataset": dataset | {"counts": counts},
+        "dataset": _frozen_words(run, counts),
         "trial_limit": run.trial_limit,
         "folds": run.folds,
         "minutes": run.minutes,
@@ -261,11 +272,11 @@ def _chosen(run: TrainingRun, trials: list[Trial]) -> Trial | None:
     return made or best_trial(trials, folds=max(1, run.folds))
 
 
-def training_run_detail(run: TrainingRun, counts: SideCounts) -> dict[str, Any]:
+def training_run_detail(run: TrainingRun) -> dict[str, Any]:
     """Describe a training run with its trials, and the curve of the one to look at: under way, else the best."""
     trials = list(run.trials.all())
     shown = _shown(run, trials)
-    return training_run_words(run, counts) | {
+    return training_run_words(run, dataset_counts([run])) | {
         "trials": [trial_words(trial) for trial in trials],
         "curve_trial": shown.number if shown else None,
         "curve": shown.curve if shown else [],

@@ -29,7 +29,7 @@ from detection.nn.search import SearchSpace
 from labeling import services as labeling
 from labeling.choices import SlideState
 from labeling.models import DatasetVersion, Slide, Study, User
-from labeling.selectors import slide_scale
+from labeling.selectors import newest_label, slide_scale
 
 AnyRun = TypeVar("AnyRun", TrainingRun, DetectionRun, ModelComparison, ModelImport)
 
@@ -92,7 +92,7 @@ class Started:
 
 
 def training_start(*, study: Study, user: User, client_key: uuid.UUID, wish: TrainingWish) -> tuple[TrainingRun, bool]:
-    """Queue a training, or a search, on a data-set version or on the labels as they are now, frozen for it.
+    """Queue a training, or a search, on a data-set version or on the labels as they are now; its worker freezes them.
 
     Args:
         study: whose labels.
@@ -106,8 +106,8 @@ def training_start(*, study: Study, user: User, client_key: uuid.UUID, wish: Tra
     Raises:
         ConflictError: ``client_key_reused``.
         NotFoundError: ``dataset_not_found``: no version of this study.
-        DomainError: the labels cannot be frozen: too few of a class; or ``preset``, ``config_invalid``,
-            ``dataset_and_filter``.
+        TooFewError: too few labels of a kind; what else keeps them from being frozen, the run tells.
+        DomainError: ``preset``, ``config_invalid``, ``dataset_and_filter``.
     """
     with transaction.atomic():
         Study.objects.select_for_update().get(pk=study.pk)
@@ -116,9 +116,11 @@ def training_start(*, study: Study, user: User, client_key: uuid.UUID, wish: Tra
         if earlier is not None:
             return earlier, False
         config, space = _recipe(wish), SearchSpace.from_json(wish.space or {})
+        dataset = _dataset_for(study, wish)
         run = TrainingRun.objects.create(
             study=study,
-            dataset=_dataset_for(study, user, wish),
+            dataset=dataset,
+            labels_until=newest_label() if dataset is None else None,
             preset=wish.preset,
             config=config.to_json(),
             seed=wish.seed,
@@ -132,11 +134,11 @@ def training_start(*, study: Study, user: User, client_key: uuid.UUID, wish: Tra
     return run, True
 
 
-def _dataset_for(study: Study, user: User, wish: TrainingWish) -> DatasetVersion:
+def _dataset_for(study: Study, wish: TrainingWish) -> DatasetVersion | None:
+    """Find the version that was named; None: the worker freezes the labels, which takes minutes where they are many."""
     if wish.dataset is None:
-        return labeling.dataset_freeze(
-            study=study, user=user, seed=wish.seed, sources=wish.sources or (), slides=wish.slides or ()
-        )
+        labeling.dataset_foresee(study=study, sources=wish.sources or (), slides=wish.slides or ())
+        return None
     if wish.sources or wish.slides:
         raise DomainError(
             "A data-set version is learned from as a whole. Leave out sources and slides.", code="dataset_and_filter"

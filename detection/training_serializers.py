@@ -203,7 +203,7 @@ class TrainingRunSerializer(RunSerializer):
     config = serializers.DictField()
     seed = serializers.IntegerField()
     device = serializers.CharField()
-    dataset = FrozenDatasetSerializer()
+    dataset = FrozenDatasetSerializer(allow_null=True, help_text="empty until the labels are frozen")
     trial_limit = serializers.IntegerField(help_text="configurations to try; 1: the recipe alone")
     folds = serializers.IntegerField(help_text="of the cross-validation; 0: none")
     minutes = serializers.IntegerField(allow_null=True, help_text="of computing, after which no new step is begun")

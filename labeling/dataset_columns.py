@@ -15,10 +15,12 @@ from labeling.choices import Split
 from labeling.looks import LENGTH, look_of_png
 from labeling.models import DatasetVersion, Label, Patch, Slide, Study
 from labeling.progress import Passing, Tell, silent, told
-from labeling.splits import NONE, SIDES, TILE_PX, Items, Numbers, groups_of
+from labeling.splits import NONE, SIDES, TILE_PX, Items, Numbers, groups_of, taken_back
 
 CHUNK = 2000
-_LABELS = np.dtype([("patch", "i8"), ("class", "i8"), ("reader", "i8")])
+GLANCE = 3000
+"""Labels of a kind that are looked through in a moment."""
+_LABELS = np.dtype([(name, "i8") for name in ("patch", "class", "reader", "label", "slide", "x", "y")])
 _FROZEN = np.dtype([("patch", "i8"), ("class", "i8"), ("side", "i1")])
 _PATCHES = np.dtype([("patch", "i8"), ("sha256", "S64"), ("slide", "i8"), ("x", "i8"), ("y", "i8")])
 
@@ -39,17 +41,64 @@ class Verdicts:
 
 
 def standing_votes(
-    study: Study, sources: Collection[str], slides: Collection[int], *, tell: Tell = silent
+    study: Study,
+    sources: Collection[str],
+    slides: Collection[int],
+    *,
+    until: int | None = None,
+    tell: Tell = silent,
 ) -> NDArray[Any]:
-    """Read the standing labels: a structured array of ``patch``, ``class``, ``reader``, ordered by patch."""
-    labels = selectors.standing_labels().filter(patch__study=study)
+    """Read the standing labels of some sources and slides, empty: all, in order of their patches.
+
+    Returns:
+        A structured array of ``patch``, ``class``, ``reader``, ``label`` (later ones are higher), and of the patch's
+        ``slide``, ``x`` and ``y``; ``NONE`` for imported patches.
+    """
+    labels = selectors.standing_labels(until=until).filter(patch__study=study)
     total = Label.objects.filter(patch__study=study).count()
     if sources:
         labels = labels.filter(patch__source__in=sources)
     if slides:
         labels = labels.filter(patch__slide__in=slides)
-    rows = labels.order_by("patch_id", "pk").values_list("patch_id", "label_class_id", "reader_id")
+    place = ("patch__slide_id", "patch__x_l0", "patch__y_l0")
+    rows = labels.order_by("patch_id", "pk").values_list("patch_id", "label_class_id", "reader_id", "pk", *place)
     return _streamed(rows, _LABELS, told(tell, "Reading the labels", total))
+
+
+def count_at_a_glance(sources: Collection[str], slides: Collection[int], class_ids: Collection[int]) -> int | None:
+    """Count the patches that have a standing label of some classes; None where the labels are more than ``GLANCE``.
+
+    It goes by primary keys, which no planner can make slow, whatever it knows of the tables.
+    """
+    labels = Label.objects.filter(label_class__in=class_ids).order_by("-pk").values_list("patch_id", flat=True)
+    glance = list(labels[: GLANCE + 1])
+    if len(glance) > GLANCE:
+        return None
+    patches = Patch.objects.filter(pk__in=set(glance)).values_list("pk", flat=True)
+    if sources:
+        patches = patches.filter(source__in=sources)
+    if slides:
+        patches = patches.filter(slide__in=slides)
+    standing = selectors.standing_labels().filter(label_class__in=class_ids, patch__in=list(patches))
+    return len(set(standing.values_list("patch_id", flat=True)))
+
+
+def votes_taken_back(study: Study, votes: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell which votes their own reader took back by a later one on the same cell, see ``splits.taken_back``.
+
+    Args:
+        study: of the votes.
+        votes: see ``standing_votes``.
+
+    Returns:
+        Mask (N,).
+    """
+    readers, numbers = np.unique(votes["reader"], return_inverse=True)
+    tellers = np.where(votes["slide"] == NONE, NONE, votes["slide"] * len(readers) + numbers)
+    boxes, _ = slides_of(study)
+    scale = _looked_up(votes["slide"], boxes, np.float64) / study.patch_px
+    points = np.column_stack([votes["x"], votes["y"]]) / scale[:, None]
+    return taken_back(tellers, points, votes["class"], votes["label"])
 
 
 def verdicts(votes: NDArray[Any], *, reader_id: int | None) -> Verdicts:
@@ -114,14 +163,21 @@ def frozen_class_names(dataset: DatasetVersion) -> dict[int, str]:
     return names | {known["id"]: known["name"] for known in dataset.rule.get("classes", ())}
 
 
-def frozen_groups(dataset: DatasetVersion, side: str) -> Numbers:
+def frozen_groups(dataset: DatasetVersion, side: str, *, tell: Tell = silent) -> Numbers:
     """Number the groups of one side that may not come apart, by the version's own split, e.g. to deal them to folds.
+
+    Args:
+        dataset: a version.
+        side: one of ``choices.Side``.
+        tell: told how far it is.
 
     Returns:
         int64 (N,), in the order of the side's items.
     """
-    items, sides = frozen_columns(dataset)
+    items, sides = frozen_columns(dataset, tell=tell)
     mine = items.take(sides == SIDES.index(side))
+    mine.compare(tell)
+    tell("Grouping the patches", 0, 0)
     groups = groups_of(mine, dataset.rule.get("split", Split.CLUSTER), tile_px=dataset.rule.get("tile_px") or TILE_PX)
     stored = list(dataset.items.filter(side=side).order_by("pk").values_list("patch_id", flat=True))
     order = np.argsort(mine.patch_ids)

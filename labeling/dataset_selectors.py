@@ -133,6 +133,7 @@ def _words(dataset: DatasetVersion, counts: dict[str, dict[str, int]], readers: 
         "tile_px": rule.get("tile_px"),
         "sources": rule.get("sources", []),
         "slides": rule.get("slides", []),
+        "left_out_taken_back": rule.get("left_out_taken_back", 0),
         "left_out_ties": rule.get("left_out_ties", 0),
         "refused_overlaps": rule.get("refused_overlaps", 0),
         "total": sum(sum(kinds.values()) for kinds in counts.values()),

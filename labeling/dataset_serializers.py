@@ -131,6 +131,9 @@ class DatasetSerializer(Plain):
     tile_px = serializers.IntegerField(allow_null=True)
     sources = serializers.ListField(child=serializers.ChoiceField(Source.choices))
     slides = serializers.ListField(child=serializers.IntegerField())
+    left_out_taken_back = serializers.IntegerField(
+        help_text="labels whose reader called the same cell something else later"
+    )
     left_out_ties = serializers.IntegerField(help_text="patches on which readers are level")
     refused_overlaps = serializers.IntegerField(help_text="patches that came too near another side")
     total = serializers.IntegerField()

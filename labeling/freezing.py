@@ -71,12 +71,14 @@ class FreezeChoices:
         reader_id: where readers differ, this one's word counts; None, or where this one said nothing: the majority's.
         split: what stays together, one of ``choices.Split``.
         guard_px: for ``place``: patches of two sides are at least this far apart, level-0 pixels.
+        until: id of the newest label that counts, see ``selectors.newest_label``; None for all.
     """
 
     name: str = ""
     reader_id: int | None = None
     split: str = Split.CLUSTER
     guard_px: int = GUARD_PX
+    until: int | None = None
 
 
 AS_USUAL = FreezeChoices()
@@ -115,8 +117,10 @@ def prepare(
     It is no transaction, so that a million looks are not taken again after a kill.
     """
     classes = {c.pk: c for c in study.classes.all()}
-    votes = dataset_columns.standing_votes(study, sources, slides, tell=tell)
+    votes = dataset_columns.standing_votes(study, sources, slides, until=choices.until, tell=tell)
     _check_reader(votes, choices.reader_id)
+    gone = dataset_columns.votes_taken_back(study, votes)
+    votes = votes[~gone]
     found = dataset_columns.verdicts(votes, reader_id=choices.reader_id)
     _check_enough(found.class_ids, classes)
     items = dataset_columns.columns(study, found.patch_ids, found.class_ids, tell=tell)
@@ -130,6 +134,7 @@ def prepare(
     rule = _rule(choices, frozen) | {
         "sources": sorted(sources),
         "slides": sorted(slides),
+        "left_out_taken_back": int(gone.sum()),
         "left_out_ties": found.ties,
         "classes": [{"id": c.pk, "name": c.name, "counted": c.counted} for c in classes.values()],
         "readers": _readers(votes, frozen),
@@ -164,6 +169,16 @@ def one_at_a_time(study_id: int) -> None:
     """Let only one transaction store versions of a study; the study's own row stays free for everybody else."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_STORING, study_id % 2**31])
+
+
+def foresee(study: Study, sources: Collection[str], slides: Collection[int]) -> None:
+    """Refuse at once what ``prepare`` would refuse for too few labels; see ``services.dataset_foresee``."""
+    classes = {c.pk: c for c in study.classes.all()}
+    for counted in (True, False):
+        kind = [pk for pk, c in classes.items() if c.counted is counted]
+        have = dataset_columns.count_at_a_glance(sources, slides, kind)
+        if have is not None:
+            _check_kind(have, classes, counted=counted)
 
 
 def check_name_free(study: Study, name: str) -> None:
@@ -276,13 +291,17 @@ def _is_counted(class_ids: Numbers, classes: Mapping[int, LabelClass]) -> NDArra
 def _check_enough(class_ids: Numbers, classes: Mapping[int, LabelClass]) -> None:
     kinds = Counter(_is_counted(class_ids, classes).tolist())
     for counted in (True, False):
+        _check_kind(kinds[counted], classes, counted=counted)
+
+
+def _check_kind(have: int, classes: Mapping[int, LabelClass], *, counted: bool) -> None:
+    if have < LEAST_OF_A_KIND:
         names = " or ".join(c.name for c in classes.values() if c.counted is counted)
-        if kinds[counted] < LEAST_OF_A_KIND:
-            raise TooFewError(
-                f"There are {kinds[counted]} labelled cells of class {names}; at least {LEAST_OF_A_KIND} are needed. "
-                "Label more, or choose more sources or slides.",
-                extra={"counted": counted, "have": kinds[counted], "need": LEAST_OF_A_KIND},
-            )
+        raise TooFewError(
+            f"There are {have} labelled cells of class {names}; at least {LEAST_OF_A_KIND} are needed. "
+            "Label more, or choose more sources or slides.",
+            extra={"counted": counted, "have": have, "need": LEAST_OF_A_KIND},
+        )
 
 
 def _fills(items: Items, sides: NDArray[np.int8], classes: Mapping[int, LabelClass]) -> bool:

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from django.db.models import Count, Exists, IntegerField, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
+from django.db.models import Count, Exists, IntegerField, Max, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from config.errors import DomainError, NotFoundError
@@ -61,10 +61,20 @@ def class_in(study_id: int, class_id: int) -> LabelClass:
     return found
 
 
-def standing_labels() -> QuerySet[Label]:
-    """The newest label of each reader on each patch, unless it withdraws."""
-    newer = Label.objects.filter(patch=OuterRef("patch"), reader=OuterRef("reader"), id__gt=OuterRef("id"))
-    return Label.objects.filter(~Exists(newer), label_class__isnull=False)
+def standing_labels(*, until: int | None = None) -> QuerySet[Label]:
+    """The newest label of each reader on each patch, unless it withdraws.
+
+    Args:
+        until: id of the newest label that counts, see ``newest_label``; None for all.
+    """
+    known = Label.objects.all() if until is None else Label.objects.filter(id__lte=until)
+    newer = known.filter(patch=OuterRef("patch"), reader=OuterRef("reader"), id__gt=OuterRef("id"))
+    return known.filter(~Exists(newer), label_class__isnull=False)
+
+
+def newest_label() -> int:
+    """The id of the newest label of all, which names this moment among the labels; 0 where there is none."""
+    return Label.objects.aggregate(newest=Max("id"))["newest"] or 0
 
 
 def _labelled(path: str) -> Coalesce:

@@ -21,6 +21,8 @@ FRACTIONS: dict[str, float] = {Side.TRAIN: 0.8, Side.VALIDATION: 0.1, Side.TEST:
 SIDES: tuple[str, ...] = tuple(FRACTIONS)
 TILE_PX = 1000
 GUARD_PX = 35
+SAME_CELL_PX = 14
+"""Two labels at most this far apart are of one cell; in pixels of the model's scale."""
 NONE = -1
 
 Pairs = NDArray[np.int64]
@@ -97,6 +99,29 @@ def overlaps(items: Items, *, band_px: float = 0.0) -> Pairs:
         near = cKDTree(centres).query_pairs(reach, p=np.inf, output_type="ndarray")
         found.append(members[near.reshape(-1, 2)])
     return np.concatenate(found)
+
+
+def taken_back(tellers: Numbers, points: NDArray[Any], classes: NDArray[Any], order: Numbers) -> NDArray[np.bool_]:
+    """Tell which labels were taken back: the same cell was called something else later.
+
+    Args:
+        tellers: number of who labelled where, e.g. of a reader on a slide, int64 (N,); ``NONE`` has no place.
+        points: centres (N, 2), columns (x, y), pixels of the model's scale.
+        classes: numbers or names of the classes (N,).
+        order: in which the labels were given, int64 (N,), no two alike.
+
+    Returns:
+        Mask (N,).
+    """
+    mask = np.zeros(len(tellers), dtype=np.bool_)
+    for members in _runs(tellers):
+        if tellers[members[0]] == NONE:
+            continue
+        near = cKDTree(points[members]).query_pairs(SAME_CELL_PX, output_type="ndarray")
+        pairs = members[near.reshape(-1, 2)]
+        one, other = pairs[classes[pairs[:, 0]] != classes[pairs[:, 1]]].T
+        mask[np.where(order[one] < order[other], one, other)] = True
+    return mask
 
 
 def groups_of(items: Items, kind: str, *, tile_px: int = TILE_PX) -> Numbers:

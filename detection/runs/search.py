@@ -6,7 +6,6 @@ Whoever has the run works on its trials, and waits for those that other workers 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,6 @@ from detection.nn.data import PatchSet
 from detection.nn.errors import TrainingError
 from detection.nn.training import CurvePoint, TrainingOutcome
 from detection.runs.devices import versions
-from detection.runs.folds import fold_numbers
 from detection.runs.reins import LOST, Reins
 from detection.runs.trials import (
     WHOLE,
@@ -44,7 +42,7 @@ from detection.runs.trials import (
     why_ended,
 )
 from labeling.choices import Side
-from labeling.models import LabelClass, Study
+from labeling.models import DatasetVersion, LabelClass, Study
 
 WRITE_EVERY_S = 1.0
 THOUSAND = 1000
@@ -63,17 +61,21 @@ class Work:
     """What every training of a run shares.
 
     Args:
-        run: with its data set and study.
+        run: with its study.
+        dataset: what it learns from.
         reins: when to stop.
         sides: the frozen patches.
+        fold_of: of each training patch, from 0, int64; empty where there is no cross-validation.
         place: what is computed on.
         folder: where states and networks lie while the run goes on.
         hold: of the run; None for a worker that helps whoever has it.
     """
 
     run: TrainingRun
+    dataset: DatasetVersion
     reins: Reins
     sides: dict[str, PatchSet]
+    fold_of: NDArray[np.int64]
     place: torch.device
     folder: Path
     hold: Hold | None = None
@@ -213,11 +215,7 @@ class Search:
         training = self.work.sides[Side.TRAIN]
         if fold == WHOLE:
             return training, self.work.sides[Side.VALIDATION]
-        return training.take(self._numbers != fold - 1), training.take(self._numbers == fold - 1)
-
-    @cached_property
-    def _numbers(self) -> NDArray[np.int64]:
-        return fold_numbers(self.run.dataset, k=self.run.folds, seed=self.run.seed)
+        return training.take(self.work.fold_of != fold - 1), training.take(self.work.fold_of == fold - 1)
 
     def _note(
         self, trial: Trial, hold: Hold, result: FoldResult, outcome: TrainingOutcome, curve: list[dict[str, Any]]
@@ -296,7 +294,7 @@ class Search:
             class_names=_class_names(self.run.study),
             threshold=outcome.threshold,
             gate=outcome.gate,
-            dataset_hash=self.run.dataset.content_hash,
+            dataset_hash=self.work.dataset.content_hash,
             config=TrainingConfig.from_json(trial.parameters),
             model_mpp=self.run.study.model_mpp,
             versions=versions(),

@@ -1,13 +1,16 @@
-"""The training worker's work: from frozen labels to a model version."""
+"""The training worker's work: from labels, which it freezes where no data set was named, to a model version."""
 
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from django.db import transaction
 from django.db.models import F, Max, Q
 from django.db.models.functions import Coalesce, Now
+from numpy.typing import NDArray
 
 from config.errors import DomainError
 from config.leases import LostError
@@ -15,23 +18,25 @@ from detection import leases, workspace
 from detection.choices import FINAL_STATES, OPEN_STATES, RunState, TrialState
 from detection.models import ModelVersion, TrainingRun, Trial
 from detection.nn.checkpoint import CheckpointMeta, load_checkpoint, save_checkpoint
-from detection.nn.data import PatchSet
 from detection.nn.errors import TrainingError
 from detection.nn.low_rank import fit_head
 from detection.nn.network import PaperNet
 from detection.runs.devices import device, device_name, tell_device, versions
+from detection.runs.folds import fold_numbers
 from detection.runs.judging import judge_model
 from detection.runs.patch_cache import load_sides
 from detection.runs.reins import Reins, StoppedEmptyError
 from detection.runs.search import Hold, Search, Work
 from detection.runs.trials import WHOLE
-from labeling import media
+from labeling import freezing, media
 from labeling.choices import Side
-from labeling.models import Study
+from labeling.models import DatasetVersion, Study
+from labeling.progress import Tell, silent
 from labeling.services import dataset_check
 
 logger = logging.getLogger(__name__)
 
+FREEZING = "Freezing the labels"
 LOADING = "Loading patches"
 STOPPED = "Stopped when asked; the best so far was kept"
 OUT_OF_TIME = "The time was over; the best so far was kept"
@@ -74,8 +79,9 @@ def _help(run_id: int) -> bool:
     """Work on one trial of a search that another worker has; what goes wrong, that one meets too and says."""
     if not leases.open_searches().filter(pk=run_id).exists():
         return False
-    run = TrainingRun.objects.select_related("dataset", "study").get(pk=run_id)
-    work = Work(run, Reins(run), load_sides(run.dataset), device(), workspace.folder(run_id))
+    run = TrainingRun.objects.select_related("study").get(pk=run_id)
+    dataset = DatasetVersion.objects.select_related("study").get(training_runs=run)
+    work = Work(run, dataset, Reins(run), load_sides(dataset), _dealt(run, dataset), device(), workspace.folder(run_id))
     try:
         return Search(work).work_on_next()
     except DomainError as error:
@@ -100,49 +106,88 @@ def _fail(lease: leases.Lease, code: str, words: str) -> None:
 
 def _train(hold: Hold) -> None:
     lease, place = hold.lease, device()
+    run = TrainingRun.objects.select_related("dataset__study", "study", "created_by").get(pk=lease.pk)
     lease.update(
-        started_at=Coalesce("started_at", Now()), device=device_name(place), versions=versions(), message=LOADING
+        started_at=Coalesce("started_at", Now()),
+        device=device_name(place),
+        versions=versions(),
+        message=LOADING if run.dataset else FREEZING,
     )
-    run = TrainingRun.objects.select_related("dataset", "study").get(pk=lease.pk)
-    reins = Reins(run, hold.beat)
     try:
-        sides = _loaded(run, reins, hold.beat)
+        work = _prepared(run, hold, place)
     except StoppedEmptyError:
         _end_stopped(lease)
         return
-    work = Work(run, reins, sides, place, workspace.folder(run.pk), hold)
     search = Search(work)
     search.go()
     best = search.best()
     if best is None:
         _end_empty(lease, work)
         return
-    if run.folds and not reins.asked():
+    if run.folds and not work.reins.asked():
         search.fit(best, WHOLE, hold)
     lease.update(message="Judging the test patches")
     _finish(lease, work, _judged(work, best, search.kept_network(best)))
 
 
-def _loaded(run: TrainingRun, reins: Reins, beat: leases.Heartbeat) -> dict[str, PatchSet]:
-    """Check the frozen patches and decode them, saying how far that is.
+def _prepared(run: TrainingRun, hold: Hold, place: torch.device) -> Work:
+    """Freeze the labels if they are not, check the frozen patches, decode them and deal them, saying how far that is.
 
     In words alone: ``done`` counts the steps of earlier attempts, which must not be forgotten.
 
     Raises:
         LostError: the run is not ours any more.
         StoppedEmptyError: somebody asked to stop, and neither earlier attempts nor helpers have anything to keep.
+        DomainError: the labels cannot be frozen, or the version is not what it was.
     """
+    reins = Reins(run, hold.beat)
     worth = run.trials.filter(Q(validation_loss__isnull=False) | Q(state=TrialState.RUNNING, lease_until__gte=Now()))
 
     def tell(message: str, done: int, total: int) -> None:
-        beat.say(message=f"{message}: {done:,} of {total:,}" if total else message)
+        hold.beat.say(message=f"{message}: {done:,} of {total:,}" if total else message)
         if reins.asked() and not worth.exists():
             raise StoppedEmptyError
 
-    dataset_check(run.dataset, tell=tell)
-    sides = load_sides(run.dataset, tell=tell)
-    beat.hush()
-    return sides
+    dataset = run.dataset or _frozen(run, hold.lease, tell)
+    dataset_check(dataset, tell=tell)
+    sides = load_sides(dataset, tell=tell)
+    fold_of = _dealt(run, dataset, tell)
+    hold.beat.hush()
+    return Work(run, dataset, reins, sides, fold_of, place, workspace.folder(run.pk), hold)
+
+
+def _frozen(run: TrainingRun, lease: leases.Lease, tell: Tell) -> DatasetVersion:
+    """Freeze the labels as they were when the run was asked for; version and run know each other, or neither is there.
+
+    Raises:
+        LostError: the run is not ours any more.
+        DomainError: see ``labeling.services.dataset_freeze``.
+    """
+
+    def tell_freezing(message: str, done: int, total: int) -> None:
+        tell(f"{FREEZING}, {message[0].lower()}{message[1:]}", done, total)
+
+    prepared = freezing.prepare(
+        study=run.study,
+        user=run.created_by,
+        seed=run.seed,
+        sources=run.asked["sources"] or (),
+        slides=run.asked["slides"] or (),
+        choices=freezing.FreezeChoices(until=run.labels_until),
+        tell=tell_freezing,
+    )
+    with transaction.atomic():
+        version = freezing.store(prepared, tell=tell_freezing)
+        if not lease.update(dataset=version, attempts=1):  # three deaths in a row at one place are a failure
+            raise LostError
+    return version
+
+
+def _dealt(run: TrainingRun, dataset: DatasetVersion, tell: Tell = silent) -> NDArray[np.int64]:
+    """Deal the training patches to the folds of a cross-validation, if there is one."""
+    if not run.folds:
+        return np.zeros(0, dtype=np.int64)
+    return fold_numbers(dataset, k=run.folds, seed=run.seed, tell=tell)
 
 
 def _end_stopped(lease: leases.Lease) -> None:
@@ -177,7 +222,7 @@ def _judged(work: Work, trial: Trial, network: Path) -> _Result:
     """Put the best network into the media store and judge it on the test side."""
     model, meta = load_checkpoint(network)
     model = _with_low_rank(work, model.to(work.place), meta, network)
-    metrics = judge_model(model.to(work.place), meta.threshold, work.run.dataset, work.sides)
+    metrics = judge_model(model.to(work.place), meta.threshold, work.dataset, work.sides)
     return _Result(trial, metrics, media.store_copy(network), network.stat().st_size)
 
 

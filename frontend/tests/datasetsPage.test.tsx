@@ -105,6 +105,7 @@ describe("a version", () => {
       "Left out, overlapping": "23",
       "Readers differ": "What Lucía Paredes said",
       "Left out, readers level": "4",
+      "Left out, taken back": "2",
       "Taken from": "Imported patches, 2 slides",
     });
   });

@@ -305,6 +305,7 @@ export const dataset = (change: Partial<DatasetDetail> = {}): DatasetDetail => (
   tile_px: 1000,
   sources: [],
   slides: [],
+  left_out_taken_back: 2,
   left_out_ties: 4,
   refused_overlaps: 0,
   total: 2717,

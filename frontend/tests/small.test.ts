@@ -11,7 +11,7 @@ import { datasetTotals } from "@/features/training/dataset";
 import { balanceOf } from "@/features/training/labels";
 import { formatBytes, formatDensity, formatDuration, formatShare, secondsBetween, shortHash } from "@/format";
 
-import { me, member, study, summary, trainingRun } from "./factories";
+import { me, member, study, summary } from "./factories";
 
 describe("formats", () => {
   it.each([
@@ -90,7 +90,12 @@ describe("label balance", () => {
 });
 
 it("adds up the sides of a data set", () => {
-  expect(datasetTotals(trainingRun().dataset)).toEqual({ train: 1632, validation: 543, test: 542 });
+  const counts = {
+    train: { positive: 830, negative: 802 },
+    validation: { positive: 276, negative: 267 },
+    test: { positive: 277, negative: 265 },
+  };
+  expect(datasetTotals({ counts })).toEqual({ train: 1632, validation: 543, test: 542 });
 });
 
 describe("files", () => {

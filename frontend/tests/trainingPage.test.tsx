@@ -192,6 +192,22 @@ describe("a training under way", () => {
     expect(await screen.findByRole("button", { name: "Stopping" })).toBeDisabled();
   });
 
+  it("says that the labels are being frozen, and names no data set before they are", async () => {
+    const progress = {
+      done: 0,
+      total: 0,
+      message: "Freezing the labels, reading the labels: 20 of 60",
+      eta_s: null,
+    };
+    const run = { ...running, progress, dataset: null, trials: [], curve: [], curve_trial: null };
+    open({ runs: [run] });
+    expect(await screen.findByText(/^Freezing the labels, reading the labels: 20 of 60$/)).toBeVisible();
+    expect(await screen.findByText("Not frozen yet")).toBeVisible();
+    Object.assign(run, { dataset: running.dataset });
+    expect(await screen.findByText(/^1,632 to learn/)).toBeVisible();
+    expect(screen.queryByText("Not frozen yet")).toBeNull();
+  });
+
   it("cannot be cancelled by others", async () => {
     open({ roles: ["lab"], runs: [running] });
     await screen.findByText(/3 min 32 s left/);
@@ -213,6 +229,13 @@ describe("a training that has ended", () => {
     expect(screen.getByText("12 min")).toBeVisible();
     await new Promise((resolve) => setTimeout(resolve, 1300));
     expect(server.to("GET", "training-runs/4")).toHaveLength(1);
+  });
+
+  it("names no data set where the labels could not be frozen", async () => {
+    const error = { code: "dataset_too_few", message: "The labelled cells lie too near each other." };
+    open({ runs: [trainingRun({ state: "failed", error, dataset: null, metrics: null, model_id: null })] });
+    expect(await screen.findByRole("alert")).toHaveTextContent("too near each other");
+    expect(screen.queryByText("Not frozen yet")).toBeNull();
   });
 
   it("says why it failed and what to do", async () => {

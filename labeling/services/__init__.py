@@ -6,6 +6,7 @@ from labeling.services.dataset_files import dataset_export, dataset_import
 from labeling.services.datasets import (
     dataset_check,
     dataset_check_leaks,
+    dataset_foresee,
     dataset_freeze,
     freeze_cancel,
     freeze_start,
@@ -39,6 +40,7 @@ __all__ = [
     "dataset_check",
     "dataset_check_leaks",
     "dataset_export",
+    "dataset_foresee",
     "dataset_freeze",
     "dataset_import",
     "freeze_cancel",

@@ -290,7 +290,8 @@ def _version(
 
 def _kept(rule: dict[str, Any]) -> dict[str, Any]:
     """Take from a file's rule what can be said of it here."""
-    numbers = {key: rule.get(key) for key in ("guard_px", "tile_px", "left_out_ties", "refused_overlaps")}
+    left_out = ("left_out_taken_back", "left_out_ties", "refused_overlaps")
+    numbers = {key: rule.get(key) for key in ("guard_px", "tile_px", *left_out)}
     split, label = rule.get("split"), rule.get("label")
     return {
         "split": split if split in Split.values else Split.CLUSTER,

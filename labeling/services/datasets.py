@@ -53,6 +53,18 @@ def dataset_freeze(
     return freezing.store(prepared, tell=tell)
 
 
+def dataset_foresee(*, study: Study, sources: Collection[str] = (), slides: Collection[int] = ()) -> None:
+    """Refuse at once what freezing these labels would refuse for too few of a kind, as far as that is told in a moment.
+
+    Where there are many labels it does not look, and where readers are level or took labels back, fewer are left than
+    it counts: that only the freeze itself can tell.
+
+    Raises:
+        TooFewError: fewer than ten cells that are counted or that are not.
+    """
+    freezing.foresee(study, sources, slides)
+
+
 @transaction.atomic
 def freeze_start(
     *,

@@ -14,7 +14,6 @@ from bench import training as bench
 from bench.protocols import (
     GUARD_PX,
     KINDS,
-    SAME_CELL_PX,
     Micrograph,
     away_from,
     cross_validate,
@@ -28,6 +27,7 @@ from bench.protocols import (
     summary,
 )
 from detection.nn.data import PatchSet
+from labeling.splits import SAME_CELL_PX
 from tests.detection.nn.toys import tiny_config, toy_patches
 
 CONFIG = tiny_config(epochs=2, batch_size=8)

@@ -37,9 +37,8 @@ def objects(people: People, field: Field) -> dict[str, Any]:
     patch = PatchFactory.create(slide=field.slide, x_l0=100, y_l0=100)
     LabelFactory.create(patch=patch, reader=people.pathologist)
     shared = {"study": people.study, "number": 1, "created_by": people.admin, "code_version": "0"}
-    training = TrainingRun.objects.create(
-        **shared, preset="quick", config={}, seed=1, dataset=DatasetVersionFactory.create(study=people.study)
-    )
+    dataset = DatasetVersionFactory.create(study=people.study)
+    training = TrainingRun.objects.create(**shared, preset="quick", config={}, seed=1, dataset=dataset)
     model = ModelVersion.objects.create(
         study=people.study,
         number=1,
@@ -60,7 +59,7 @@ def objects(people: People, field: Field) -> dict[str, Any]:
         threshold=0.5,
     )
     comparison = ModelComparison.objects.create(
-        **shared, candidate=model, current=model, dataset=training.dataset, state="done", verdict="better", left_out=0
+        **shared, candidate=model, current=model, dataset=dataset, state="done", verdict="better", left_out=0
     )
     return {
         "comparison_id": comparison.pk,

@@ -20,6 +20,7 @@ from detection.nn.training import train
 from labeling import media
 from labeling.choices import Side
 from labeling.models import DatasetVersion, Slide, Study
+from labeling.services import dataset_freeze
 from tests.detection.nn.toys import BROWN, GLASS, disc, tiny_config, toy_patches
 from tests.factories import (
     DatasetVersionFactory,
@@ -157,7 +158,13 @@ def run_of(model: models.ModelVersion) -> models.TrainingRun:
 
 def labels_of(model: models.ModelVersion) -> DatasetVersion:
     """The frozen labels that a model was made from."""
-    return run_of(model).dataset
+    return frozen_of(run_of(model))
+
+
+def frozen_of(run: models.TrainingRun) -> DatasetVersion:
+    """The frozen labels that a run learns from."""
+    assert run.dataset is not None
+    return run.dataset
 
 
 def learn_from(model: models.ModelVersion, dataset: DatasetVersion) -> None:
@@ -271,6 +278,11 @@ def start_training(study: Study, *, recipe: dict[str, Any] | None = None, **wish
     return run
 
 
+def freeze(study: Study) -> int:
+    """Freeze a study's labels; the version's id."""
+    return dataset_freeze(study=study, user=study.created_by).pk
+
+
 def sides_of(run: models.TrainingRun) -> set[str]:
     """The sides that a run's data set fills."""
-    return {Side(side) for side in run.dataset.items.values_list("side", flat=True)}
+    return {Side(side) for side in frozen_of(run).items.values_list("side", flat=True)}

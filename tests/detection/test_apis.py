@@ -25,6 +25,7 @@ from tests.detection.makers import (
     add_toy_labels,
     finished_run,
     fold_result,
+    freeze,
     model_of,
 )
 from tests.factories import DatasetItemFactory, DatasetVersionFactory, SlideFactory
@@ -368,7 +369,9 @@ def test_a_training_starts_by_the_address(people):
     assert (first.status_code, again.status_code) == (201, 200)
     run = first.json()
     assert (run["state"], run["seed"], run["config"]["epochs"]) == ("queued", 3, 2)
-    assert sum(sum(kinds.values()) for kinds in run["dataset"]["counts"].values()) == 40
+    assert run["dataset"] is None
+    [listed] = client.get(address).json()["results"]
+    assert (listed["id"], listed["dataset"]) == (run["id"], None)
     bad: dict
     for bad in ({"preset": "odd"}, {"epochs": 0}, {"seed": -1}, {"sources": ["web"]}, {"slides": []}):
         assert client.post(address, body | bad, format="json").status_code == 400
@@ -381,23 +384,24 @@ def test_a_search_starts_by_the_address_and_shows_what_it_was_asked(people):
     client = people.client("admin")
     space = {"learning_rate": [1e-4, 1e-2], "max_steps": [100, 900]}
     body: dict = {"preset": "paper", "trials": 5, "folds": 3, "minutes": 60, "space": space}
-    shown = client.post(address, body | {"client_key": str(uuid.uuid4())}, format="json").json()
+    dataset = freeze(people.study)
+    shown = client.post(address, body | {"client_key": str(uuid.uuid4()), "dataset": dataset}, format="json").json()
     assert (shown["trial_limit"], shown["folds"], shown["minutes"]) == (5, 3, 60)
     assert shown["space"] == SearchSpace().to_json() | space
     assert (shown["trials"], shown["best_trial"], shown["stop_asked"]) == ([], None, False)
-    again = body | {"client_key": str(uuid.uuid4()), "dataset": shown["dataset"]["id"]}
-    assert client.post(address, again, format="json").json()["dataset"] == shown["dataset"]
+    assert (shown["dataset"]["id"], shown["dataset"]["number"]) == (dataset, 1)
+    assert sum(sum(kinds.values()) for kinds in shown["dataset"]["counts"].values()) == 40
     bad: dict
     for bad in (
         {"trials": 0}, {"trials": 201}, {"folds": 11}, {"minutes": 0}, {"dataset": 0}, {"dataset": "x"},
         {"space": {"dropout": [0, 1], "learning_rate": [2, 1]}}, {"space": {"max_steps": [1.5, 3]}},
         {"space": {"learning_rate": [1e-3]}}, {"space": {"learning_rate": ["nan", 1]}}, {"space": []},
-        {"dataset": shown["dataset"]["id"], "sources": ["import"]},
+        {"dataset": dataset, "sources": ["import"]},
     ):  # fmt: skip
         answer = client.post(address, body | {"client_key": str(uuid.uuid4())} | bad, format="json")
         assert answer.status_code == 400, bad
     foreign = DatasetVersionFactory.create()
-    answer = client.post(address, again | {"client_key": str(uuid.uuid4()), "dataset": foreign.pk}, format="json")
+    answer = client.post(address, body | {"client_key": str(uuid.uuid4()), "dataset": foreign.pk}, format="json")
     assert (answer.status_code, answer.json()["code"]) == (404, "dataset_not_found")
 
 

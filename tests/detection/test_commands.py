@@ -20,6 +20,7 @@ from tests.detection.makers import (
     add_toy_labels,
     current_model,
     disc_field,
+    frozen_of,
     labels_of,
     model_of,
     scattered,
@@ -175,7 +176,7 @@ def test_train_searches_on_a_frozen_version(study, tmp_path, monkeypatch):
     out = tmp_path / "out.json"
     monkeypatch.setitem(PRESETS, "model-b", tiny_config(epochs=0, max_steps=8, validate_every_steps=4))
     run("train", "--study", study.name, "--preset", "model-b", "--here")
-    dataset = TrainingRun.objects.get(preset="model-b").dataset
+    dataset = frozen_of(TrainingRun.objects.get(preset="model-b"))
     add_toy_labels(study, 2)
     said = run(
         "train", "--study", study.name, "--dataset", dataset.number, "--preset", "model-b", "--trials", 2, "--folds", 2,

@@ -27,7 +27,14 @@ from detection.runs.reins import Reins
 from labeling import media, verification
 from labeling.choices import Side
 from labeling.dataset_columns import frozen_groups
-from tests.detection.makers import TrainingRunFactory, TrialFactory, add_toy_labels, fold_result, start_training
+from tests.detection.makers import (
+    TrainingRunFactory,
+    TrialFactory,
+    add_toy_labels,
+    fold_result,
+    frozen_of,
+    start_training,
+)
 from tests.factories import DatasetItemFactory, DatasetVersionFactory, PatchFactory, SlideFactory
 
 # The heartbeat looks from another connection, so rows must be committed.
@@ -123,7 +130,7 @@ def test_folds_judge_a_trial_and_the_best_is_trained_once_more(study, trained):
         assert folds == ([1, 2, 0] if trial == best else [1, 2])
         losses = [one["validation_loss"] for one in trial.fold_results if one["fold"]]
         assert trial.validation_loss == pytest.approx(sum(losses) / 2)
-        assert (trial.metrics or {})["count"] == run.dataset.items.filter(side=Side.TRAIN).count()
+        assert (trial.metrics or {})["count"] == frozen_of(run).items.filter(side=Side.TRAIN).count()
         assert trial.seconds == pytest.approx(sum(one["seconds"] for one in trial.fold_results))
     assert len(trained) == 5
     assert trained[-1] == f"trial-{best.number}-fold-0.state"
@@ -347,12 +354,22 @@ def test_folds_keep_places_and_copies_together(people):
         len({(group, number) for group, number in zip(groups, numbers.tolist(), strict=True)}) == len(set(groups)) == 11
     )
     assert set(numbers.tolist()) == {0, 1, 2}
+    said: list[str] = []
+    fold_numbers(dataset, k=3, seed=4, tell=lambda message, *_: said.append(message))
+    assert list(dict.fromkeys(said)) == [
+        "Reading the version",
+        "Reading the patches",
+        "Looking at the patches",
+        "Comparing the patches",
+        "Grouping the patches",
+        "Dealing the patches to folds",
+    ]
 
 
 def test_the_model_is_judged_by_slide_class_and_mistake(study):
     run = finished(start_training(study))
     metrics: Any = run.metrics
-    count = run.dataset.items.filter(side=Side.TEST).count()
+    count = frozen_of(run).items.filter(side=Side.TEST).count()
     assert set(metrics["judge_scores"]) >= {"roc", "precision_recall", "auc", "calibration", "intervals"}
     [imported] = metrics["slides"]
     assert (imported["slide"], imported["slide_code"], imported["count"]) == (None, None, count)
@@ -363,7 +380,7 @@ def test_the_model_is_judged_by_slide_class_and_mistake(study):
     [[_, fp], [fn, _]] = metrics["test"]["confusion"]
     assert len(metrics["wrong"]) == min(24, fp + fn)
     for wrong in metrics["wrong"]:
-        item = run.dataset.items.get(patch=wrong["patch"])
+        item = frozen_of(run).items.get(patch=wrong["patch"])
         assert (item.side, item.label_class.counted) == (Side.TEST, wrong["positive"])
         assert (wrong["score"] >= metrics["threshold"]) is not wrong["positive"]
 

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from config.errors import ConflictError, DomainError
+from config.errors import ConflictError
 from detection import leases, runs, services, tasks
 from detection.choices import ModelStatus, RunState
 from detection.models import ModelVersion, TrainingRun, Trial
@@ -21,8 +21,8 @@ from detection.runs import training as training_runs
 from detection.runs.patch_cache import load_sides
 from labeling import media
 from labeling.choices import Side
-from labeling.models import DatasetItem, DatasetVersion
-from tests.detection.makers import add_toy_labels, sides_of, start_training
+from labeling.models import DatasetItem
+from tests.detection.makers import add_toy_labels, freeze, frozen_of, start_training
 from tests.factories import PatchFactory, SlideFactory, UserFactory
 
 # The heartbeat looks from another connection, so rows must be committed.
@@ -51,7 +51,7 @@ def test_a_training_leaves_a_candidate_with_its_scores(study):
     assert set(model.metrics) == {"validation", "test"}
     assert model.metrics == {side: (run.metrics or {})[side] for side in model.metrics}
     assert trial.metrics == model.metrics["validation"]
-    assert model.metrics["test"]["count"] == run.dataset.items.filter(side=Side.TEST).count()
+    assert model.metrics["test"]["count"] == frozen_of(run).items.filter(side=Side.TEST).count()
     assert [point["step"] for point in trial.curve] == sorted(point["step"] for point in trial.curve)
     assert set(trial.curve[0]) == {"step", "loss", "accuracy", "precision", "recall", "validation_loss"}
     assert run.device == "cpu"
@@ -65,7 +65,7 @@ def test_the_checkpoint_says_where_it_comes_from(study):
     assert media.sha256_of(path) == model.sha256
     assert path.stat().st_size == model.size_bytes
     _, meta = load_checkpoint(path)
-    assert meta.dataset_hash == run.dataset.content_hash
+    assert meta.dataset_hash == frozen_of(run).content_hash
     assert meta.threshold == model.threshold
     assert meta.class_names == ("Negative", "Positive")
     assert meta.config.to_json() == run.config
@@ -138,20 +138,20 @@ def test_a_cancel_stops_a_training_that_runs(study, monkeypatch):
 
 
 def test_a_data_set_that_was_tampered_with_is_refused(study):
-    run = start_training(study)
+    run = start_training(study, dataset=freeze(study))
     with pgtrigger.ignore("labeling.DatasetItem:frozen"):
-        run.dataset.items.filter(side=Side.VALIDATION).delete()
+        frozen_of(run).items.filter(side=Side.VALIDATION).delete()
     assert finished(run).state == RunState.FAILED
     assert run.error_code == "dataset_changed"
     assert "Freeze the labels anew" in run.error
 
 
 def test_a_planted_leak_is_refused_before_anything_is_learned(study):
-    run = start_training(study)
-    learned, label_class = run.dataset.items.filter(side=Side.TRAIN).values_list("patch__png", "label_class")[0]
+    run = start_training(study, dataset=freeze(study))
+    learned, label_class = frozen_of(run).items.filter(side=Side.TRAIN).values_list("patch__png", "label_class")[0]
     slide = SlideFactory.create(study=study)
     again = PatchFactory.create(study=study, png=bytes(learned), slide=slide, x_l0=100, y_l0=100)
-    DatasetItem.objects.create(dataset=run.dataset, patch=again, label_class_id=label_class, side=Side.TEST)
+    DatasetItem.objects.create(dataset=frozen_of(run), patch=again, label_class_id=label_class, side=Side.TEST)
     assert finished(run).state == RunState.FAILED
     assert run.error_code == "dataset_leaks"
     assert ModelVersion.objects.count() == 0
@@ -218,21 +218,13 @@ def test_a_cancel_while_the_patches_are_loaded_ends_the_work(study, monkeypatch)
     assert finished(run).state == RunState.CANCELLED
 
 
-def test_a_start_freezes_the_labels(study):
-    run = start_training(study)
-    assert sides_of(run) == set(Side)
-    assert run.dataset.items.count() == 60
-    add_toy_labels(study, 2)
-    assert run.dataset.items.count() == 60
-
-
 def test_a_start_takes_the_preset_and_the_epochs(study):
     user = UserFactory.create()
     wish = services.TrainingWish(preset="default", epochs=3, seed=4)
     run, made = services.training_start(study=study, user=user, client_key=uuid.uuid4(), wish=wish)
     assert made
     assert run.config == PRESETS["default"].changed(epochs=3).to_json()
-    assert (run.seed, run.dataset.seed, run.created_by) == (4, 4, user)
+    assert (run.seed, run.created_by) == (4, user)
     assert not run.trials.exists()
 
 
@@ -247,21 +239,6 @@ def test_the_same_key_is_the_same_run(study):
     assert refusal.value.code == "client_key_reused"
     other, _ = services.training_start(study=study, user=UserFactory.create(), client_key=key, wish=wish)
     assert (other.number, first.number) == (2, 1)
-
-
-def test_too_few_labels_are_refused_and_leave_nothing(people):
-    with pytest.raises(DomainError) as refusal:
-        start_training(people.study)
-    assert refusal.value.code == "dataset_too_few"
-    assert TrainingRun.objects.count() == DatasetVersion.objects.count() == 0
-
-
-def test_only_the_slides_asked_for_are_learned_from(study):
-    PatchFactory.create(slide=SlideFactory.create(study=study), x_l0=50, y_l0=50)
-    run = start_training(study, sources=["import"])
-    assert run.dataset.rule["sources"] == ["import"]
-    with pytest.raises(DomainError):
-        start_training(study, slides=[SlideFactory.create(study=study).pk])
 
 
 def test_a_run_that_has_ended_cannot_be_cancelled(study):

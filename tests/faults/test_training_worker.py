@@ -14,8 +14,9 @@ from detection.choices import FINAL_STATES, RunState, TrialState
 from detection.models import ModelVersion, TrainingRun, Trial
 from detection.nn.checkpoint import load_checkpoint, weights_hash
 from labeling import media
+from labeling.models import DatasetItem, DatasetVersion
 from tests.detection.makers import add_toy_labels, start_training
-from tests.factories import StudyFactory
+from tests.factories import LabelFactory, PatchFactory, StudyFactory
 from tests.faults.workers import TrainingWorker
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -75,6 +76,28 @@ def test_a_killed_search_ends_by_itself_with_the_same_weights(worker):
     assert run.token >= KILLS + 1
     assert_same(run, calm)
     assert not (workspace.folder(0).parent / str(run.pk)).exists()
+
+
+def test_a_training_killed_while_it_freezes_ends_with_one_version(worker):
+    study = StudyFactory.create()
+    classes = list(study.classes.all())
+    for n in range(1200):
+        LabelFactory.create(patch=PatchFactory.create(study=study), label_class=classes[n % 2], reader=study.created_by)
+    run = start_training(study, recipe=RECIPE | {"max_steps": 20})
+    moments = [round(random.uniform(0.0, 0.6), 2) for _ in range(2)]
+    for kill, moment in enumerate(moments, start=1):
+        worker.start()
+        wait_until(lambda number=kill: fresh(run).token >= number, worker)  # type: ignore[misc]
+        time.sleep(moment)
+        worker.kill()
+        assert fresh(run).state == RunState.RUNNING, f"the kills {moments} came too late\n{worker.log_tail()}"
+    worker.start()
+    wait_until(lambda: fresh(run).state in FINAL_STATES, worker)
+
+    assert (run.state, run.error) == (RunState.DONE, ""), moments
+    assert run.dataset == DatasetVersion.objects.get()
+    assert DatasetItem.objects.count() == 1200
+    assert ModelVersion.objects.get().trial == run.trials.get()
 
 
 def assert_same(run: TrainingRun, calm: TrainingRun) -> None:

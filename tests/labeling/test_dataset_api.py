@@ -75,6 +75,15 @@ def test_choices_reach_the_version(people, labelled):
     found = freeze(people, reader_id=labelled.pk, split="random", sources=["import"]).json()
     assert (found["label"], found["reader"]) == ("reader", {"id": labelled.pk, "name": "Lucía Paredes"})
     assert (found["split"], found["sources"], found["slides"]) == ("random", ["import"], [])
+    assert [found[what] for what in ("left_out_taken_back", "left_out_ties", "refused_overlaps")] == [0, 0, 0]
+
+
+def test_what_was_left_out_is_told_and_unknown_to_versions_of_old(people):
+    rule = {"left_out_taken_back": 3, "left_out_ties": 2}
+    told = DatasetVersionFactory.create(study=people.study, rule=rule)
+    old = DatasetVersionFactory.create(study=people.study)
+    counts = [get(people, f"datasets/{one.pk}").json()["left_out_taken_back"] for one in (told, old)]
+    assert counts == [3, 0]
 
 
 def test_every_member_looks_and_nobody_posts(people, labelled):

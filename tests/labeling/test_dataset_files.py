@@ -331,6 +331,20 @@ def test_the_same_pixels_twice_need_two_patches(people, elsewhere, tmp_path):
     refused(elsewhere, tmp_path / "twice.tar", "dataset_pixels_twice")
 
 
+def test_what_was_left_out_travels_along(people, elsewhere, tmp_path):
+    slide = SlideFactory.create(study=people.study)
+    positive, negative = people.study.classes.order_by("key")
+    for n in range(30):
+        patch = PatchFactory.create(slide=slide, x_l0=100 + 500 * n, y_l0=100)
+        LabelFactory.create(patch=patch, label_class=(positive, negative)[n % 2], reader=people.pathologist)
+    again_there = PatchFactory.create(slide=slide, x_l0=110, y_l0=100)
+    LabelFactory.create(patch=again_there, label_class=negative, reader=people.pathologist)
+    version = dataset_freeze(study=people.study, user=people.admin)
+    dataset_export(dataset=version, user=people.admin, path=tmp_path / "one.tar")
+    copy, _ = dataset_import(study=elsewhere, user=elsewhere.created_by, path=tmp_path / "one.tar")
+    assert (copy.content_hash, copy.rule["left_out_taken_back"]) == (version.content_hash, 1)
+
+
 def test_odd_rules_are_left_behind(file, elsewhere, tmp_path):
     rule = {"split": "sideways", "label": 7, "guard_px": "x", "tile_px": -1, "left_out_ties": True, "evil": "<b>"}
     path = write(tmp_path / "odd.tar", edit_manifest(members(file), rule=rule))
@@ -386,6 +400,7 @@ def test_the_command_speaks_in_words(people, version, capsys):
     out = capsys.readouterr().out
     assert f"content hash {version.content_hash}" in out
     assert "data set 1: Spring, 50 patches, split by cluster" in out
+    assert "left out: 0 too near another side, 0 ties, 0 labels taken back" in out
     call_command("dataset", "show", "--study", people.study.name)
     assert "Spring" in capsys.readouterr().out
     call_command("dataset", "diff", "1", "1", "--study", people.study.name)

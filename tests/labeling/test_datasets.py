@@ -20,6 +20,7 @@ from labeling.services import (
     TooFewError,
     dataset_check,
     dataset_check_leaks,
+    dataset_foresee,
     dataset_freeze,
     label_add,
 )
@@ -100,6 +101,82 @@ def test_readers_who_differ_are_settled_by_majority_and_ties_are_left_out(people
     assert freeze(people).items.get(patch=tied).label_class == positive
 
 
+def field(people, **slide):
+    """A reader's labels of twenty cells of each class on a slide, far apart."""
+    reader, there = UserFactory.create(), SlideFactory.create(study=people.study, **slide)
+    for n in range(40):
+        label(people.study, ("Positive", "Negative")[n % 2], reader, slide=there, x_l0=100 + 500 * n, y_l0=100)
+    return reader, there
+
+
+def test_a_label_taken_back_is_left_out_and_counted(people):
+    reader, slide = field(people)
+    before = freeze(people)
+    assert before.rule["left_out_taken_back"] == 0
+    earlier = people.study.patches.get(x_l0=100)
+    later = label(people.study, "Negative", reader, slide=slide, x_l0=108, y_l0=111)
+    same = label(people.study, "Negative", reader, slide=slide, x_l0=605, y_l0=100)
+    beside = label(people.study, "Negative", reader, slide=slide, x_l0=1115, y_l0=100)
+    dataset = freeze(people)
+    assert (dataset.rule["left_out_taken_back"], dataset.rule["left_out_ties"]) == (1, 0)
+    held = set(dataset.items.values_list("patch", flat=True))
+    assert earlier.pk not in held
+    assert {later.patch_id, same.patch_id, beside.patch_id} <= held
+    assert dataset.items.count() == 42
+    [row] = dataset.rule["readers"]
+    assert (row["train"] + row["validation"] + row["test"], row["outvoted"]) == (42, 0)
+    dataset_check(dataset)
+    dataset_check(before)
+
+
+def test_the_newest_word_on_the_first_patch_takes_back_the_second(people):
+    reader, slide = field(people)
+    earlier = people.study.patches.get(x_l0=100)
+    later = label(people.study, "Negative", reader, slide=slide, x_l0=108, y_l0=111).patch
+    positive = people.study.classes.get(name="Positive")
+    label_add(user=reader, patch=earlier, class_id=positive.pk, client_key=uuid.uuid4())
+    items = freeze(people).items
+    assert items.filter(patch=earlier).exists()
+    assert not items.filter(patch=later).exists()
+    label_add(user=reader, patch=earlier, class_id=None, client_key=uuid.uuid4())
+    dataset = freeze(people)
+    assert dataset.rule["left_out_taken_back"] == 0
+    assert list(dataset.items.filter(patch__in=[earlier, later]).values_list("patch", flat=True)) == [later.pk]
+
+
+def test_nobody_takes_back_what_another_said_or_what_has_no_place(people):
+    reader, slide = field(people)
+    label(people.study, "Negative", slide=slide, x_l0=105, y_l0=100)
+    elsewhere = SlideFactory.create(study=people.study)
+    label(people.study, "Negative", reader, slide=elsewhere, x_l0=100, y_l0=100)
+    for name in ("Positive", "Negative"):
+        label(people.study, name, reader)
+    dataset = freeze(people)
+    assert (dataset.rule["left_out_taken_back"], dataset.items.count()) == (0, 44)
+
+
+def test_only_the_reader_who_took_it_back_is_not_heard(people):
+    reader, slide = field(people)
+    negative = people.study.classes.get(name="Negative")
+    patch = people.study.patches.get(x_l0=100)
+    LabelFactory.create(patch=patch, label_class=negative)
+    assert freeze(people).rule["left_out_ties"] == 1
+    label(people.study, "Negative", reader, slide=slide, x_l0=100, y_l0=105)
+    for choices in (FreezeChoices(), FreezeChoices(reader_id=reader.pk)):
+        dataset = freeze(people, choices=choices)
+        assert dataset.items.get(patch=patch).label_class == negative
+        assert (dataset.rule["left_out_taken_back"], dataset.rule["left_out_ties"]) == (1, 0)
+
+
+@pytest.mark.parametrize(("mpp", "taken"), [(0.25, 1), (0.5, 0), (None, 0)])
+def test_how_far_a_cell_reaches_follows_the_scale(mpp, taken, people):
+    people.study.model_mpp = 0.5
+    people.study.save()
+    reader, slide = field(people, mpp=mpp)
+    label(people.study, "Negative", reader, slide=slide, x_l0=100 + 28, y_l0=100)
+    assert freeze(people).rule["left_out_taken_back"] == taken
+
+
 def test_sources_and_slides_choose(people):
     slide = SlideFactory.create(study=people.study, width=9000, height=9000)
     for n in range(40):
@@ -122,6 +199,26 @@ def test_too_few_of_a_kind_is_refused_in_words(people):
         freeze(people)
     assert refused.value.extra == {"counted": False, "have": 9, "need": 10}
     assert not DatasetVersion.objects.exists()
+
+
+def test_too_few_of_a_kind_are_foreseen_where_labels_are_few(people, monkeypatch):
+    slide = SlideFactory.create(study=people.study, width=9000)
+    labels = fill(people.study, 10)
+    label(people.study, "Positive", labels[0].reader, slide=slide, x_l0=100, y_l0=100)
+    dataset_foresee(study=people.study)
+    dataset_foresee(study=people.study, sources=[Source.IMPORT])
+    for chosen in ({"sources": [Source.CLICK]}, {"slides": [slide.pk]}):
+        with pytest.raises(TooFewError, match="1 labelled cells of class Positive"):
+            dataset_foresee(study=people.study, **chosen)
+    LabelFactory.create(patch=labels[-1].patch, label_class=labels[-1].label_class)
+    label_add(user=labels[-1].reader, patch=labels[-1].patch, class_id=None, client_key=uuid.uuid4())
+    dataset_foresee(study=people.study)
+    label_add(user=labels[-2].reader, patch=labels[-2].patch, class_id=None, client_key=uuid.uuid4())
+    with pytest.raises(TooFewError) as refusal:
+        dataset_foresee(study=people.study)
+    assert refusal.value.extra == {"counted": False, "have": 9, "need": 10}
+    monkeypatch.setattr(dataset_columns, "GLANCE", 10)
+    dataset_foresee(study=people.study)
 
 
 def test_cells_all_in_one_heap_cannot_be_split(people):

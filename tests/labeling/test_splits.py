@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from labeling.choices import Split
 from labeling.looks import LENGTH
-from labeling.splits import NONE, SIDES, Items, groups_of, leaks, overlaps, refused, split
+from labeling.splits import NONE, SAME_CELL_PX, SIDES, Items, groups_of, leaks, overlaps, refused, split, taken_back
 from tests.factories import digest
 
 BOX = 70.0
@@ -206,3 +206,52 @@ def test_many_patches_are_split_within_seconds():
     began = time.monotonic()
     assert set(split(items, Split.CLUSTER, seed=1).tolist()) == set(range(len(SIDES)))
     assert time.monotonic() - began < 20
+
+
+def gone(tellers, points, classes, order):
+    columns = (np.array(column, dtype=np.int64) for column in (tellers, points, classes, order))
+    return taken_back(*columns).tolist()
+
+
+def test_the_earlier_of_two_labels_of_one_cell_was_taken_back():
+    points = [(0, 0), (SAME_CELL_PX, 0), (900, 0), (900, SAME_CELL_PX + 1)]
+    assert gone([1] * 4, points, [1, 2, 1, 2], [1, 2, 3, 4]) == [True, False, False, False]
+    assert gone([1] * 4, points, [1, 2, 1, 2], [4, 3, 2, 1]) == [False, True, False, False]
+    assert gone([1] * 4, points, [1, 1, 2, 2], [1, 2, 3, 4]) == [False] * 4
+    assert gone([1], [(0, 0)], [1], [1]) == [False]
+
+
+def test_a_label_is_taken_back_by_its_own_teller_and_never_without_a_place():
+    points = [(5, 5), (6, 5), (5, 5), (6, 5)]
+    assert gone([1, 2, NONE, NONE], points, [1, 2, 1, 2], [1, 2, 3, 4]) == [False] * 4
+    assert gone([1, 2, 1, 2], points, [1, 1, 2, 2], [1, 2, 3, 4]) == [True, True, False, False]
+
+
+def test_whoever_changes_their_mind_twice_keeps_the_last_word():
+    assert gone([1] * 3, [(0, 0), (5, 0), (10, 0)], [1, 2, 1], [1, 2, 3]) == [True, True, False]
+    assert gone([1] * 3, [(0, 0), (10, 0), (20, 0)], [1, 2, 3], [1, 2, 3]) == [True, True, False]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40), st.integers(1, 3), st.integers(0, 2)), max_size=40)
+)
+def test_taken_back_is_what_it_says(rows):
+    order = np.random.default_rng(len(rows)).permutation(len(rows)).tolist()
+    tellers = [teller or NONE for *_, teller in rows]
+    found = gone(tellers, np.reshape([row[:2] for row in rows], (-1, 2)), [row[2] for row in rows], order)
+    for n, (x, y, kind, teller) in enumerate(rows):
+        assert found[n] == any(
+            teller and teller == t and kind != k and order[m] > order[n] and (x - a) ** 2 + (y - b) ** 2 <= 14**2
+            for m, (a, b, k, t) in enumerate(rows)
+        )
+
+
+def test_a_million_labels_are_looked_through_in_seconds():
+    rng = np.random.default_rng(5)
+    count = 1_000_000
+    points, tellers = rng.integers(0, 50_000, (count, 2)), rng.integers(0, 100, count)
+    began = time.monotonic()
+    found = taken_back(tellers, points, rng.integers(1, 3, count), rng.permutation(count))
+    assert time.monotonic() - began < 20
+    assert 0 < found.sum() < count / 100

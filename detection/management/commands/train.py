@@ -124,6 +124,6 @@ def _train(run_id: int) -> None:
 
 def _words(run_id: int) -> dict[str, Any]:
     run: TrainingRun = selectors.training_run_at(run_id)
-    words = selectors.training_run_detail(run, selectors.dataset_counts([run.dataset_id])[run.dataset_id])
+    words = selectors.training_run_detail(run)
     model = selectors.models().filter(trial__run=run).first()
     return words | {"model": selectors.model_words(model) if model else None}

@@ -1391,6 +1391,8 @@ export interface components {
             tile_px: number | null;
             sources: components["schemas"]["Source"][];
             slides: number[];
+            /** @description labels whose reader called the same cell something else later */
+            left_out_taken_back: number;
             /** @description patches on which readers are level */
             left_out_ties: number;
             /** @description patches that came too near another side */
@@ -1431,6 +1433,8 @@ export interface components {
             tile_px: number | null;
             sources: components["schemas"]["Source"][];
             slides: number[];
+            /** @description labels whose reader called the same cell something else later */
+            left_out_taken_back: number;
             /** @description patches on which readers are level */
             left_out_ties: number;
             /** @description patches that came too near another side */
@@ -2367,7 +2371,8 @@ export interface components {
             };
             seed: number;
             device: string;
-            dataset: components["schemas"]["FrozenDataset"];
+            /** @description empty until the labels are frozen */
+            dataset: components["schemas"]["FrozenDataset"] | null;
             /** @description configurations to try; 1: the recipe alone */
             trial_limit: number;
             /** @description of the cross-validation; 0: none */
@@ -2409,7 +2414,8 @@ export interface components {
             };
             seed: number;
             device: string;
-            dataset: components["schemas"]["FrozenDataset"];
+            /** @description empty until the labels are frozen */
+            dataset: components["schemas"]["FrozenDataset"] | null;
             /** @description configurations to try; 1: the recipe alone */
             trial_limit: number;
             /** @description of the cross-validation; 0: none */

@@ -79,6 +79,8 @@ export const datasets = {
     tile: "Neighbourhood",
     verdict: "Readers differ",
     ties: "Left out, readers level",
+    takenBack: "Left out, taken back",
+    takenBackHelp: "Labels whose reader gave the same cell another class later",
     refused: "Left out, overlapping",
     from: "Taken from",
     seed: "Seed",

@@ -170,6 +170,7 @@ export const training = {
     `${train} to learn, ${validation} to validate, ${test} to test`,
   searchOf: (trials: string, folds: string) => `${trials} trials, ${folds} folds`,
   searchPlain: (trials: string) => `${trials} trials`,
+  notFrozen: "Not frozen yet",
   datasetVersion: (number: number) => `Data set ${number}`,
   seeModel: (number: string) => `See model ${number}`,
   toModels: "See the model",

@@ -124,5 +124,8 @@ def _told(version: DatasetVersion) -> tuple[dict[str, Any], list[str]]:
     for row in words["classes"]:
         sides = ", ".join(f"{row[side]:,} {side}" for side in Side.values)
         lines.append(f"  {row['name']}: {sides}")
-    lines.append(f"  left out: {words['refused_overlaps']:,} too near another side, {words['left_out_ties']:,} ties")
+    lines.append(
+        f"  left out: {words['refused_overlaps']:,} too near another side, {words['left_out_ties']:,} ties, "
+        f"{words['left_out_taken_back']:,} labels taken back"
+    )
     return words, lines

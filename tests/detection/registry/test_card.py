@@ -13,7 +13,7 @@ from detection.registry.card_text import card_markdown, plain
 from detection.registry.services import model_promote
 from labeling import media
 from labeling.choices import Side
-from tests.detection.makers import METRICS, ImportedModelFactory, compared, labels_of, model_of, run_of
+from tests.detection.makers import METRICS, ImportedModelFactory, compared, frozen_of, labels_of, model_of, run_of
 from tests.factories import DatasetItemFactory, PatchFactory, SlideFactory
 
 pytestmark = pytest.mark.django_db
@@ -32,9 +32,9 @@ def model(people, toy_checkpoint):
     patches = [PatchFactory.create(slide=slide, x_l0=n, y_l0=n) for slide, n in places]
     for n, patch in enumerate([*patches, PatchFactory.create(study=people.study)]):
         label_class = counted if n < 5 else other
-        DatasetItemFactory.create(dataset=run.dataset, patch=patch, label_class=label_class, side=Side.TRAIN)
-    DatasetItemFactory.create(dataset=run.dataset, label_class=counted, side=Side.TEST)
-    DatasetItemFactory.create(dataset=run.dataset, label_class=other, side=Side.TEST)
+        DatasetItemFactory.create(dataset=frozen_of(run), patch=patch, label_class=label_class, side=Side.TRAIN)
+    DatasetItemFactory.create(dataset=frozen_of(run), label_class=counted, side=Side.TEST)
+    DatasetItemFactory.create(dataset=frozen_of(run), label_class=other, side=Side.TEST)
     return selectors.model_at(model.pk)
 
 
@@ -44,7 +44,7 @@ def test_the_card_of_a_trained_model_tells_everything(model, people, toy_checkpo
     _, meta = load_checkpoint(toy_checkpoint)
     assert (card["study"], card["dataset_hash"]) == (
         {"id": people.study.pk, "name": people.study.name},
-        run.dataset.content_hash,
+        frozen_of(run).content_hash,
     )
     origin = card["origin"]
     assert (origin["kind"], origin["by"], origin["device"]) == ("trained", run.created_by.name, "cpu")

@@ -26,6 +26,11 @@ export function factsOf(version: DatasetVersion): Fact[] {
     { name: text.fact.refused, value: formatCount(version.refused_overlaps) },
     { name: text.fact.verdict, value: version.reader ? text.reader(version.reader.name) : text.majority },
     { name: text.fact.ties, value: formatCount(version.left_out_ties) },
+    {
+      name: text.fact.takenBack,
+      value: formatCount(version.left_out_taken_back),
+      title: text.fact.takenBackHelp,
+    },
     { name: text.fact.from, value: origin(version) },
     { name: text.fact.seed, value: String(version.seed) },
     { name: text.fact.made, value: formatMoment(version.created_at) },

@@ -8,8 +8,8 @@ import { useTrainingRun } from "@/api/training";
 import type { Model, ModelStatus } from "@/api/types";
 import { paths } from "@/app/paths";
 import { Facts, type Fact } from "@/features/common/Facts";
-import { datasetTotals } from "@/features/training/dataset";
-import { formatCount, formatDate, formatMoment, formatThreshold, shortHash } from "@/format";
+import { datasetWords } from "@/features/training/dataset";
+import { formatDate, formatMoment, formatThreshold, shortHash } from "@/format";
 import { words } from "@/words";
 
 import classes from "./ModelCard.module.css";
@@ -21,11 +21,10 @@ const VARIANTS: Record<ModelStatus, string> = { current: "filled", candidate: "l
 
 function TrainedOn({ model }: { model: Model }) {
   const run = useTrainingRun(model.training_run).data;
-  if (!run) return words.common.none;
-  const { train, validation, test } = datasetTotals(run.dataset);
+  if (!run?.dataset) return words.common.none;
   return (
     <>
-      {words.training.datasetSplit(formatCount(train), formatCount(validation), formatCount(test))}
+      {datasetWords(run.dataset)}
       {" · "}
       <Anchor component={Link} to={paths.training(model.study, run.id)} inherit>
         {text.training(run.number)}

@@ -20,7 +20,7 @@ import { formatCount, formatDuration, formatMoment, secondsBetween, shortHash } 
 import { words } from "@/words";
 
 import { Curves } from "./Curves";
-import { datasetTotals } from "./dataset";
+import { datasetWords } from "./dataset";
 import { EndButtons } from "./EndButtons";
 import { GroupScores } from "./GroupScores";
 import { Judgement } from "./Judgement";
@@ -41,19 +41,25 @@ function searchWords({ trial_limit, folds }: TrainingRun): string {
   return folds > 1 ? text.searchOf(trials, formatCount(folds)) : text.searchPlain(trials);
 }
 
+/** What it learns from; a run that froze its labels itself has no data set before that is done. */
+function datasetFacts({ dataset, state }: TrainingRun): Fact[] {
+  if (!dataset) {
+    return [{ name: text.fact.dataset, value: isRunning(state) ? text.notFrozen : words.common.none }];
+  }
+  return [
+    { name: text.fact.dataset, value: datasetWords(dataset) },
+    {
+      name: text.datasetVersion(dataset.number),
+      value: <code>{shortHash(dataset.content_hash)}</code>,
+      title: dataset.content_hash,
+    },
+  ];
+}
+
 function factsOf(run: TrainingRun): Fact[] {
-  const { train, validation, test } = datasetTotals(run.dataset);
   const took = run.started_at && run.finished_at ? secondsBetween(run.started_at, run.finished_at) : null;
   return [
-    {
-      name: text.fact.dataset,
-      value: text.datasetSplit(formatCount(train), formatCount(validation), formatCount(test)),
-    },
-    {
-      name: text.datasetVersion(run.dataset.number),
-      value: <code>{shortHash(run.dataset.content_hash)}</code>,
-      title: run.dataset.content_hash,
-    },
+    ...datasetFacts(run),
     { name: text.fact.recipe, value: recipeName(run.preset) },
     ...(isSearch(run) ? [{ name: text.fact.search, value: searchWords(run) }] : []),
     { name: text.fact.seed, value: String(run.seed) },

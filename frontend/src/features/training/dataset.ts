@@ -1,9 +1,16 @@
-/** Sums over a frozen data set. */
+/** Sums over a frozen data set, and their words. */
 
 import type { Dataset, SideCounts } from "@/api/types";
+import { formatCount } from "@/format";
+import { words } from "@/words";
 
 const total = ({ positive, negative }: SideCounts): number => positive + negative;
 
 export function datasetTotals({ counts }: Pick<Dataset, "counts">) {
   return { train: total(counts.train), validation: total(counts.validation), test: total(counts.test) };
+}
+
+export function datasetWords(dataset: Pick<Dataset, "counts">): string {
+  const { train, validation, test } = datasetTotals(dataset);
+  return words.training.datasetSplit(formatCount(train), formatCount(validation), formatCount(test));
 }
