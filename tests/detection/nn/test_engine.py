@@ -119,6 +119,7 @@ def as_on_a_gpu(monkeypatch):
 
 
 def low_rank(shape: NetworkShape, seed: int) -> PaperNet:
+    torch.manual_seed(seed)
     model = PaperNet(shape, rank=4)
     model.load_state_dict(network(shape, seed).state_dict(), strict=False)
     return model.eval()
