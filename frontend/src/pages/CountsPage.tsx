@@ -1,6 +1,6 @@
 /** The counts of all slides in one table, and the start of many at once. */
 
-import { Alert, Button, Text } from "@mantine/core";
+import { Alert, Box, Button, Text } from "@mantine/core";
 import { IconAlertTriangle, IconDownload, IconPhotoScan, IconPlayerPlay } from "@tabler/icons-react";
 import { useState } from "react";
 import { Link } from "react-router";
@@ -122,9 +122,11 @@ export function CountsPage() {
       </PageHeader>
       {refused.length > 0 && <Refused refused={refused} onClose={start.reset} />}
       {canDetect && selected.size > 0 && (
-        <Panel label={words.options.title}>
-          <CountOptions choice={choice} onChange={setChoice} />
-        </Panel>
+        <Box mb="md">
+          <Panel label={words.options.title}>
+            <CountOptions choice={choice} onChange={setChoice} />
+          </Panel>
+        </Box>
       )}
       <Counts study={study} selected={canDetect ? selected : null} onSelect={setSelected} />
     </>

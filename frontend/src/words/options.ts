@@ -37,7 +37,7 @@ export const options = {
   },
   gate: {
     title: "Skip what is not stained",
-    line: "Most of the time saved. Off: every window is judged, which takes many times as long.",
+    line: "Saves most where little is stained. Off: every window is judged, and every block is read.",
     off: "stain gate off",
   },
   tissue: {

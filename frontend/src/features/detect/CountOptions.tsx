@@ -51,14 +51,14 @@ function Gates({ choice, onChange }: Props) {
   return (
     <>
       <Switch
-        size="xs"
+        size="sm"
         label={text.gate.title}
         description={text.gate.line}
         checked={choice.gate}
         onChange={({ currentTarget }) => onChange({ ...choice, gate: currentTarget.checked })}
       />
       <Switch
-        size="xs"
+        size="sm"
         label={text.tissue.title}
         description={choice.gate ? text.tissue.line : text.tissue.needsGate}
         checked={choice.gate && choice.tissue_gate}
@@ -74,7 +74,7 @@ export function CountOptions({ choice, onChange }: Props) {
   return (
     <Advanced label={changes.length > 0 ? text.changed(changes.join(", ")) : text.title}>
       <div className={classes.choices}>
-        <Text size="xs" c="dimmed">
+        <Text size="xs" c="dimmed" className={classes.lead}>
           {text.lead}
         </Text>
         <OneOf
