@@ -118,7 +118,7 @@ def test_two_thousand_cells_on_seams_and_corners_are_found_once(stride_px):
     found = np.concatenate(results)
     found = found[found[:, 2] >= 0.5]
     found = found[suppress(found[:, :2], found[:, 2], radius_px=params.radius_px)]
-    apart, nearest = cKDTree(cells).query(found[:, :2])
+    apart, nearest = map(np.asarray, cKDTree(cells).query(found[:, :2]))
     assert len(found) == len(cells) == 2000
     assert sorted(nearest) == list(range(2000))
     assert apart.max() <= 4
