@@ -51,6 +51,7 @@ NAIVE_BATCHES = (8, 64)
 NAIVE_SAMPLE = 128
 LONG_S = 20.0
 SAME_CELL_PX = 8.0
+NMS_COUNT, NMS_PX2_EACH, SECOND_PEAK_PX = 1_000_000, 4000, 10.0
 VARIANTS = {
     "dense": DetectionParams(gate=False, tissue_gate=False, head="full", precision="fp32"),
     "gated": DetectionParams(head="full", precision="fp32"),
@@ -141,6 +142,7 @@ def main() -> None:
         stride: field["variants"]["default"]["ratio_to_naive"] for stride, field in figures["field"].items()
     }
     figures["differences"] = list(differences(bench, {"drawn": reader, **_pictures(options.fields)}))
+    figures["nms"] = nms()
     if not options.quick:
         figures["slide"] = _slide(bench, best_naive_s, figures["gemm_gflop_s"])
     figures["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
@@ -248,6 +250,30 @@ def _apart(cells: Points, others: Points) -> int:
         return len(cells)
     distances, _ = cKDTree(others[:, :2]).query(cells[:, :2])
     return int(np.count_nonzero(distances > SAME_CELL_PX))
+
+
+def nms(count: int = NMS_COUNT, radius_px: float = DetectionParams.radius_px) -> dict[str, Any]:
+    """Time the suppression of drawn candidates as dense as in much stained tissue."""
+    points, scores = drawn_candidates(count, SEED)
+    began, began_cpu = time.perf_counter(), time.process_time()
+    kept = suppress(points, scores, radius_px=radius_px)
+    return {
+        "candidates": count,
+        "radius_px": radius_px,
+        "px2_each": NMS_PX2_EACH,
+        "kept": len(kept),
+        "seconds": time.perf_counter() - began,
+        "cpu_seconds": time.process_time() - began_cpu,
+    }
+
+
+def drawn_candidates(count: int, seed: int) -> tuple[Points, NDArray[np.float32]]:
+    """Strew places (N, 2), a quarter of them beside another as the second peak of one cell, and scores (N,)."""
+    rng = np.random.default_rng(seed)
+    seconds = count // 4
+    cells = rng.uniform(0, np.sqrt(count * NMS_PX2_EACH), (count - seconds, 2))
+    beside = cells[rng.integers(0, len(cells), seconds)] + rng.normal(0, SECOND_PEAK_PX, (seconds, 2))
+    return np.concatenate([cells, beside]).astype(np.float32), rng.uniform(0.1, 1.0, count).astype(np.float32)
 
 
 def _slide(bench: Bench, naive_s: float, peak: dict[str, float]) -> dict[str, Any]:

@@ -28,6 +28,20 @@ def has_native_bf16(device: torch.device) -> bool:
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """Send a tensor to a device; to a GPU from pinned memory, so that the processor does not wait for the copy."""
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
+@contextmanager
+def whole_fp32() -> Iterator[None]:
+    """Compute fp32 convolutions in fp32 on a GPU too, where PyTorch would round their inputs to TF32's 10 bits."""
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False):
+        yield
+
+
 @contextmanager
 def own_chance(device: torch.device) -> Iterator[None]:
     """Leave the caller's random states as they were."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from detection.nn.devices import has_native_bf16
+from detection.nn.devices import has_native_bf16, sent, whole_fp32
 from detection.nn.network import PaperNet, Stage, has_phases, phase_offsets, pooled, pooled_phases
 from detection.nn.shape import PATCH_PX, STRIDE_PX, WINDOW_CELLS
 from detection.nn.spent import Spent
@@ -55,8 +55,9 @@ class Engine:
         self.dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
         self.spent = Spent()
         net = model.folded()
-        self._centre = torch.tensor(net.preprocessing.mean).round()
-        _take_preprocessing(net, self._centre)
+        centre = torch.tensor(net.preprocessing.mean).round()
+        _take_preprocessing(net, centre)
+        self._centre = centre.to(self.device)
         self._convs = [_ready(stage.conv, self) for stage in net.stages if isinstance(stage, Stage)]
         self._hidden = _hidden_layers(net, self.head).to(self.device, self.dtype)
         self._last = net.fc3.to(self.device)
@@ -85,7 +86,7 @@ class Engine:
             raise ValueError(f"{chosen.shape} windows of stride {stride_px} need {fitting} pixels, not {image.shape}.")
         scores = np.zeros(chosen.shape, dtype=np.float32)
         if chosen.any():
-            with torch.inference_mode():
+            with torch.inference_mode(), whole_fp32():
                 features = self._features(
                     image, np.asarray(chosen.reshape(rows, step, cols, step).any(axis=(1, 3))), stride_px
                 )
@@ -110,9 +111,7 @@ class Engine:
         padded = self._buffer(-1, (1, height, width, 3))
         rows, cols = min(height, image.shape[0]), min(width, image.shape[1])
         pixels = torch.from_numpy(np.require(image[:rows, :cols], requirements=["C", "W"]))
-        if self.device.type == "cuda":
-            pixels = pixels.pin_memory().to(self.device, non_blocking=True)
-        padded[0, :rows, :cols] = pixels.float().sub_(self._centre.to(self.device))
+        padded[0, :rows, :cols] = sent(pixels, self.device).float().sub_(self._centre)
         return padded
 
     def _stage(self, stage: int, conv: nn.Conv2d, source: Tensor, tiles: NDArray[np.bool_], stride_px: int) -> Tensor:

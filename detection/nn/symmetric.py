@@ -76,7 +76,8 @@ class _Repeated(nn.Module):
         return one.repeat_interleave(FORMS, dim=self.axis)
 
     def right_inverse(self, full: Tensor) -> Tensor:
-        return full.index_select(self.axis, torch.arange(0, full.shape[self.axis], FORMS))
+        firsts = torch.arange(0, full.shape[self.axis], FORMS, device=full.device)
+        return full.index_select(self.axis, firsts)
 
 
 def tie(network: PaperNet) -> PaperNet:

@@ -63,6 +63,7 @@ def _inside(model: ModelVersion) -> dict[str, Any] | None:
         "preprocessing",
         "class_names",
         "gate",
+        "low_rank",
         "config",
         "model_mpp",
         "patch_px",

@@ -92,9 +92,29 @@ def _inside(inside: dict[str, Any] | None) -> Iterator[str]:
         ("Scale", f"{inside['model_mpp']:g} µm per pixel" if inside["model_mpp"] else "pixels as they are"),
         ("Not counted", names[0]),
         ("Counted", names[1]),
+        ("Stain gate", _gate_words(inside["gate"])),
+        ("Low-rank head", _low_rank_words(inside["low_rank"])),
     )
     for title in ("gate", "config", "shape", "preprocessing"):
         yield from _code(title.capitalize(), inside[title])
+
+
+def _gate_words(gate: dict[str, Any] | None) -> str:
+    if gate is None:
+        return "none"
+    return (
+        f"from {gate['dab_min']:.2f} DAB density; it keeps {gate['positives_kept']:.1%} of the counted patches that it "
+        f"was set on and lets {gate['negatives_passed']:.1%} of the others pass"
+    )
+
+
+def _low_rank_words(low_rank: dict[str, Any] | None) -> str:
+    if low_rank is None:
+        return "none; the full head counts"
+    return (
+        f"rank {low_rank['rank']}; {low_rank['flipped']} validation patches called differently, scores at most "
+        f"{low_rank['largest_difference']:.3f} apart on {low_rank['patches']:,} patches as they are and moved aside"
+    )
 
 
 def _code(title: str, value: Any) -> Iterator[str]:

@@ -80,7 +80,7 @@ def _work(run: DetectionRun, lease: leases.Lease) -> None:
 def _detect_one(run: DetectionRun, lease: leases.Lease) -> None:
     block = DetectionBlock.objects.get(pk=lease.pk)
     model, meta = _model(run.model_sha256)
-    params = _settled(run, model)
+    params = _settled(run, model, meta)
     engine = _engine(run.model_sha256, params.head, params.precision)
     with readers.slide_reader(run.slide.file_sha256) as reader:
         result = detect_block(
@@ -125,11 +125,20 @@ def _engine(sha256: str, head: str, precision: str) -> Engine:
     return Engine(_model(sha256)[0], head=head, precision=precision, device=device())
 
 
-def _settled(run: DetectionRun, model: PaperNet) -> DetectionParams:
-    """Note on the run which head and precision count, decided once by its first worker, so that all use the same."""
+def _settled(run: DetectionRun, model: PaperNet, meta: CheckpointMeta) -> DetectionParams:
+    """Note on the run what is used, decided once by its first worker, so that all use the same.
+
+    Head, precision, gates: a model may have no low-rank head and no gate, and glass is known by the gate's numbers.
+    """
     params = DetectionParams.from_json(run.params)
-    head = params.head if model.low_rank is not None else "full"
-    settled = replace(params, head=head, precision=resolved_precision(params.precision, device()))
+    gate = params.gate and meta.gate is not None
+    settled = replace(
+        params,
+        head=params.head if model.low_rank is not None else "full",
+        precision=resolved_precision(params.precision, device()),
+        gate=gate,
+        tissue_gate=params.tissue_gate and gate,
+    )
     if settled == params:
         return params
     DetectionRun.objects.filter(pk=run.pk, params=run.params).update(params=settled.to_json())

@@ -72,6 +72,23 @@ describe("counts", () => {
     expect(screen.getByRole("checkbox", { name: "Select S005" })).not.toBeChecked();
   });
 
+  it("are started with the options that were chosen, for this once", async () => {
+    const answer = { runs: [detectionRun({ state: "queued" })], refused: [] };
+    const { server, user } = open([row(5)], { answer });
+    const box = await screen.findByRole("checkbox", { name: "Select S005" });
+    expect(screen.queryByRole("button", { name: "Options" })).not.toBeInTheDocument();
+    await user.click(box);
+    await user.click(screen.getByRole("button", { name: "Options" }));
+    await user.click(await screen.findByRole("radio", { name: "4 px" }));
+    await user.click(screen.getByRole("button", { name: "Count selected" }));
+    await user.click(await screen.findByRole("checkbox", { name: "Select S005" }));
+    expect(await screen.findByRole("button", { name: "Options" })).toBeVisible();
+    await user.click(screen.getByRole("button", { name: "Count selected" }));
+    const bodies = server.to("POST", "studies/1/detection-runs").map(({ body }) => body);
+    expect(bodies[0]).toMatchObject({ slides: [5], params: { stride_px: 4 } });
+    expect(bodies[1]).not.toHaveProperty("params");
+  });
+
   it("stay selected when nothing could be started", async () => {
     const answer = refusal(409, "no_current_model", "This study has no current model.");
     const { user } = open([row(5)], { answer });

@@ -288,7 +288,12 @@ describe("a model card", () => {
     expect(screen.getByText("It knows its own stain.")).toBeVisible();
     expect(screen.getByText("Chosen on the validation patches.")).toBeVisible();
     expect(screen.getByRole("row", { name: "Lymphocyte 830 276 277" })).toBeVisible();
-    expect(screen.getByText("from 0.21 DAB density")).toBeVisible();
+    expect(
+      screen.getByText(/from 0.21 DAB density; keeps 99\.9.% of the counted, lets 24\.0.% of/),
+    ).toBeVisible();
+    expect(
+      screen.getByText("rank 64; 0 patches called differently, scores at most 0.014 apart"),
+    ).toBeVisible();
     expect(
       screen.getByText("Made current by Carmen Quispe · after model 3 · better · “fewer misses”"),
     ).toBeVisible();
@@ -300,6 +305,13 @@ describe("a model card", () => {
       "href",
       "/api/models/9/checkpoint",
     );
+  });
+
+  it("says where a model has neither gate nor low-rank head", async () => {
+    const plain = modelCard();
+    openCard({ ...plain, inside: { ...plain.inside!, gate: null, low_rank: null } });
+    expect(await screen.findByText("none")).toBeVisible();
+    expect(screen.getByText("none; the full head counts")).toBeVisible();
   });
 
   it("of an imported model says what is not known", async () => {

@@ -89,6 +89,28 @@ def test_detect_inside_regions_of_a_geojson(slide, tmp_path):
     assert 0 < (found.count or 0) < len(scattered(600, 500))
 
 
+def test_detect_takes_the_choices_of_the_page(slide):
+    chosen = ("--stride", 4, "--head", "full", "--precision", "fp32", "--no-tissue-gate")
+    run("detect", slide.code, "--here", "--study", slide.study.pk, *chosen)
+    found = DetectionRun.objects.get()
+    asked = {"stride_px": 4, "head": "full", "precision": "fp32", "tissue_gate": False}
+    assert found.asked["params"] == asked
+    assert asked.items() <= found.params.items()
+    assert found.count == len(scattered(600, 500))
+
+
+def test_detect_without_choices_leaves_them_to_the_server(slide):
+    run("detect", slide.code, "--here", "--study", slide.study.pk)
+    assert DetectionRun.objects.get().asked["params"] is None
+
+
+@pytest.mark.parametrize("wrong", [("--stride", 3), ("--head", "best"), ("--precision", "fp8")])
+def test_a_choice_that_is_none_is_refused(slide, wrong):
+    with pytest.raises(CommandError, match="invalid choice"):
+        run("detect", slide.code, "--study", slide.study.name, *wrong)
+    assert not DetectionRun.objects.exists()
+
+
 def test_detect_inside_regions_of_the_command_line(slide):
     run(
         *("detect", slide.code, "--here", "--study", slide.study.pk),

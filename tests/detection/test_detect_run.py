@@ -1,5 +1,6 @@
 """From a queued detection to its points, once, whatever happens on the way."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -92,9 +93,26 @@ def test_the_first_worker_decides_for_all(slide):
     other = DetectionRun.objects.get(pk=run.pk)
     other.params = {**run.params, "head": "full", "precision": "fp32"}
     other.save(update_fields=["params"])
-    model, _ = detection_runs._model(run.model_sha256)
-    settled = detection_runs._settled(run, model)
+    settled = detection_runs._settled(run, *detection_runs._model(run.model_sha256))
     assert (settled.head, settled.precision) == ("full", "fp32")
+
+
+@pytest.mark.parametrize(
+    ("asked", "has_gate", "used"),
+    [
+        ({}, True, (True, True)),
+        ({"tissue_gate": False}, True, (True, False)),
+        ({"gate": False}, True, (False, False)),
+        ({}, False, (False, False)),
+    ],
+)
+def test_the_run_says_which_gates_were_used(slide, asked, has_gate, used):
+    run = start_detection(slide, params=asked)
+    model, meta = detection_runs._model(run.model_sha256)
+    settled = detection_runs._settled(run, model, meta if has_gate else replace(meta, gate=None))
+    run.refresh_from_db()
+    assert (settled.gate, settled.tissue_gate) == used
+    assert (run.params["gate"], run.params["tissue_gate"]) == used
 
 
 def test_a_finer_stride_finds_the_same_discs(slide, places):

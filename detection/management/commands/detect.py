@@ -10,8 +10,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from config.errors import DomainError
 from detection import cli, counts, exports, selectors, services
 from detection.models import DetectionRun, ModelVersion
+from detection.nn.blocks import HEADS, PRECISIONS
+from detection.nn.shape import STRIDES_PX
 from labeling.cli import find_slide, find_user, in_words
 from labeling.models import Slide, Study
+
+CHOICES = ("stride_px", "head", "precision", "gate", "tissue_gate")
 
 Regions = list[list[list[float]]]
 
@@ -36,7 +40,7 @@ class Command(BaseCommand):
             metavar="'X,Y X,Y …'",
             help="count inside: the corners of a polygon, or two opposite ones of a rectangle; may be repeated",
         )
-        parser.add_argument("--no-gate", action="store_true", help="judge every window, stained or not")
+        _add_choices(parser)
         parser.add_argument("--user", help="account on whose behalf; by default the study's creator")
         parser.add_argument("--here", action="store_true", help="detect in this process; no worker is needed")
         parser.add_argument("--points", action="store_true", help="write the counted points into the JSON file too")
@@ -86,6 +90,21 @@ class Command(BaseCommand):
         return []
 
 
+def _add_choices(parser: CommandParser) -> None:
+    """Name what may be chosen of a count; what is not said stays as the server has it."""
+    parser.add_argument(
+        "--stride", dest="stride_px", type=int, choices=STRIDES_PX, help="look every so many pixels; finer costs more"
+    )
+    parser.add_argument("--head", choices=HEADS, help="low_rank where the model has one, or always the full one")
+    parser.add_argument("--precision", choices=PRECISIONS, help="auto takes bf16 where the machine has it natively")
+    parser.add_argument(
+        "--no-gate", dest="gate", action="store_false", default=None, help="judge every window, stained or not"
+    )
+    parser.add_argument(
+        "--no-tissue-gate", dest="tissue_gate", action="store_false", default=None, help="read glass too"
+    )
+
+
 def _slides(study: Study, options: dict[str, Any]) -> list[Slide]:
     names = [*options["slides"], *options["slide"]]
     if bool(names) == options["all"]:
@@ -101,8 +120,8 @@ def _slides(study: Study, options: dict[str, Any]) -> list[Slide]:
 def _wish(model: ModelVersion, options: dict[str, Any]) -> services.DetectionWish:
     regions = [corners_of(text) for text in options["region"]]
     regions += read_regions(Path(options["regions"])) if options["regions"] else []
-    params = {"gate": False} if options["no_gate"] else None
-    return services.DetectionWish(model_id=model.pk, regions=regions or None, params=params)
+    params = {name: options[name] for name in CHOICES if options[name] is not None}
+    return services.DetectionWish(model_id=model.pk, regions=regions or None, params=params or None)
 
 
 def _refused(one: services.Started) -> dict[str, Any]:

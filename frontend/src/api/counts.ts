@@ -4,7 +4,7 @@ import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tansta
 
 import { isRunning, newClientKey, pollWhile } from "./polling";
 import { apiUrl, request } from "./request";
-import type { DetectionRun, Id, Page, SlideCount, StartedCounts } from "./types";
+import type { DetectionParams, DetectionRun, Id, Page, SlideCount, StartedCounts } from "./types";
 
 export const latestCountsKey = (study: Id) => ["latest-counts", study] as const;
 export const countsKey = (study: Id) => ["counts", study] as const;
@@ -42,14 +42,20 @@ export function useCounts(study: Id, page: number, pageSize: number) {
 
 const MOST_AT_ONCE = 100;
 
+interface BatchWish {
+  readonly slides: readonly Id[];
+  readonly params?: DetectionParams;
+}
+
 /** Starts a count of each slide; many go in several requests, and what was refused comes back with the reason. */
 export function useStartCounts(study: Id) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: async (slides: readonly Id[]) => {
+    mutationFn: async ({ slides, params }: BatchWish) => {
       const all: StartedCounts = { runs: [], refused: [] };
       for (let first = 0; first < slides.length; first += MOST_AT_ONCE) {
-        const body = { slides: slides.slice(first, first + MOST_AT_ONCE), client_key: newClientKey() };
+        const some = slides.slice(first, first + MOST_AT_ONCE);
+        const body = { slides: some, params, client_key: newClientKey() };
         const started = await request<StartedCounts>("POST", `studies/${study}/detection-runs`, { body });
         all.runs.push(...started.runs);
         all.refused.push(...started.refused);

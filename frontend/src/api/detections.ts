@@ -7,7 +7,7 @@ import { decodePoints, joinPoints, NO_POINTS, type Points } from "@/viewer/point
 import { latestCountsKey } from "./counts";
 import { isRunning, pollWhile } from "./polling";
 import { apiUrl, request, requestBytes } from "./request";
-import type { DetectionRun, Id, Page, Region, UnreadArea } from "./types";
+import type { DetectionParams, DetectionRun, Id, Page, Region, UnreadArea } from "./types";
 
 const runsKey = (studyId: Id, slideId: Id) =>
   ["studies", studyId, "detection-runs", { slide: slideId }] as const;
@@ -93,6 +93,7 @@ export function useUnreadAreas(run: Pick<DetectionRun, "id" | "unread_px" | "blo
 export interface NewDetection {
   readonly model_id?: Id;
   readonly regions: Region[] | null;
+  readonly params?: DetectionParams;
   readonly client_key: string;
 }
 

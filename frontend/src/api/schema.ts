@@ -1636,7 +1636,12 @@ export interface components {
             };
             /** @description not counted, counted */
             class_names: string[];
+            /** @description of the stain; empty: every window is judged */
             gate: {
+                [key: string]: unknown;
+            } | null;
+            /** @description how near the low-rank head comes; empty: it has none */
+            low_rank: {
                 [key: string]: unknown;
             } | null;
             config: {

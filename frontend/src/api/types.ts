@@ -85,6 +85,8 @@ export type ModelCard = Schemas["ModelCard"];
 export type Promotion = Schemas["Promotion"];
 
 export type DetectionState = RunState;
+/** How to count: what a person may choose. */
+export type DetectionParams = Schemas["DetectionParamsRequest"];
 /** A polygon in level-0 pixels of the slide. */
 export type Region = [number, number][];
 export type DetectionRun = Omit<Schemas["DetectionRun"], "regions"> & { regions: Region[] | null };

@@ -1,6 +1,6 @@
 /** The counts of all slides in one table, and the start of many at once. */
 
-import { Alert, Button, Text } from "@mantine/core";
+import { Alert, Box, Button, Text } from "@mantine/core";
 import { IconAlertTriangle, IconDownload, IconPhotoScan, IconPlayerPlay } from "@tabler/icons-react";
 import { useState } from "react";
 import { Link } from "react-router";
@@ -17,6 +17,8 @@ import { PageHeader } from "@/features/common/PageHeader";
 import { Pager } from "@/features/common/Pager";
 import { Panel } from "@/features/common/Panel";
 import { CountsTable } from "@/features/counts/CountsTable";
+import { paramsOf, USUAL_CHOICE } from "@/features/detect/choice";
+import { CountOptions } from "@/features/detect/CountOptions";
 import { formatCount } from "@/format";
 import { words } from "@/words";
 
@@ -77,14 +79,18 @@ export function CountsPage() {
   const study = useStudyId();
   const { canDetect } = useRights(study);
   const [selected, setSelected] = useState(NOBODY);
+  const [choice, setChoice] = useState(USUAL_CHOICE);
   const start = useStartCounts(study);
-  const begin = (): void =>
-    start.mutate([...selected], {
+  const begin = (): void => {
+    const wish = { slides: [...selected], params: paramsOf(choice) };
+    start.mutate(wish, {
       onSuccess: ({ runs }) => {
         setSelected(NOBODY);
+        setChoice(USUAL_CHOICE);
         if (runs.length > 0) notifyDone(text.started(formatCount(runs.length), runs.length === 1));
       },
     });
+  };
   const refused = start.data?.refused ?? [];
   return (
     <>
@@ -115,6 +121,13 @@ export function CountsPage() {
         )}
       </PageHeader>
       {refused.length > 0 && <Refused refused={refused} onClose={start.reset} />}
+      {canDetect && selected.size > 0 && (
+        <Box mb="md">
+          <Panel label={words.options.title}>
+            <CountOptions choice={choice} onChange={setChoice} />
+          </Panel>
+        </Box>
+      )}
       <Counts study={study} selected={canDetect ? selected : null} onSelect={setSelected} />
     </>
   );

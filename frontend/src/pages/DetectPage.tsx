@@ -15,6 +15,7 @@ import { isRunning, newClientKey } from "@/api/polling";
 import type { DetectionRun, Region as RegionJson, UnreadArea } from "@/api/types";
 import { DetectPanel } from "@/features/detect/DetectPanel";
 import { DetectStage } from "@/features/detect/DetectStage";
+import { paramsOf, USUAL_CHOICE } from "@/features/detect/choice";
 import type { Plan } from "@/features/detect/NewCount";
 import { hasResult, runToShow } from "@/features/detect/result";
 import { useThreshold } from "@/features/detect/useThreshold";
@@ -27,7 +28,7 @@ import { changeSettings, useViewerSettings } from "@/viewer/settings";
 import { ViewerPage, type ReadySlidePage } from "@/viewer/ViewerPage";
 
 const KEYS = [MOVE_KEYS, COUNT_KEYS, LOOK_KEYS];
-const EMPTY_PLAN: Plan = { where: "whole", regions: [], tool: null };
+const EMPTY_PLAN: Plan = { where: "whole", regions: [], tool: null, choice: USUAL_CHOICE };
 const NO_RUNS: DetectionRun[] = [];
 const NO_AREAS: UnreadArea[] = [];
 
@@ -100,7 +101,8 @@ function DetectSlide({
 
   const start = (): void => {
     const json = plan.regions.map((region) => regionToJson(region) as RegionJson);
-    const body = { regions: isPlanning ? json : null, client_key: newClientKey() };
+    const params = paramsOf(plan.choice);
+    const body = { regions: isPlanning ? json : null, params, client_key: newClientKey() };
     writes.start.mutate(body, {
       onSuccess: (started) => {
         show(started.id);

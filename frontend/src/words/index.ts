@@ -5,6 +5,7 @@ import { counts } from "./counts";
 import { datasets } from "./datasets";
 import { errors } from "./errors";
 import { models } from "./models";
+import { options } from "./options";
 import { patches } from "./patches";
 import { people } from "./people";
 import { session } from "./session";
@@ -18,6 +19,7 @@ export const words = {
   datasets,
   errors,
   models,
+  options,
   patches,
   people,
   session,

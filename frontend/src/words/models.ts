@@ -107,6 +107,12 @@ export const models = {
     gate: "Stain gate",
     noGate: "none",
     gateAt: (dab: string) => `from ${dab} DAB density`,
+    gateShares: (kept: string, passed: string) =>
+      `keeps ${kept} of the counted, lets ${passed} of the others pass`,
+    lowRank: "Low-rank head",
+    noLowRank: "none; the full head counts",
+    lowRankOf: (rank: string, flipped: string, apart: string) =>
+      `rank ${rank}; ${flipped} patches called differently, scores at most ${apart} apart`,
     config: "Settings",
     history: "When it counted",
     never: "Never yet.",

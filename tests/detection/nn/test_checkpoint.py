@@ -33,7 +33,7 @@ def model_and_meta():
         threshold=0.47,
         gate=Gate(0.21, 0.3, 0.9995, 0.12),
         dataset_hash="ab" * 32,
-        config=PRESETS["default"].changed(shape=TINY),
+        config=PRESETS["default"].changed(shape=TINY, symmetric=False),
         model_mpp=0.1,
     )
     return model, meta

@@ -45,7 +45,7 @@ def toy(shape: NetworkShape, seed: int, path) -> bytes:
         threshold=0.47,
         gate=Gate(0.21, 0.3, 0.9995, 0.12),
         dataset_hash="ab" * 32,
-        config=PRESETS["default"].changed(shape=shape),
+        config=PRESETS["default"].changed(shape=shape, symmetric=False),
         model_mpp=0.1,
     )
     save_checkpoint(path, model, meta)

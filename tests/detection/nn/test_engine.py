@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from detection.nn import engine as engine_module
 from detection.nn.engine import Engine, resolved_precision
 from detection.nn.evaluation import predict
-from detection.nn.network import NetworkShape
+from detection.nn.network import NetworkShape, PaperNet
 from tests.detection.nn.test_network import network, noise
 from tests.detection.nn.toys import TINY
 
@@ -107,6 +107,98 @@ def test_several_tiles_at_once_give_the_same(monkeypatch, at_once):
     one = Engine(model, precision="fp32").score(image, chosen, 4)
     monkeypatch.setitem(engine_module._TILES_AT_ONCE, "cpu", at_once)
     assert np.allclose(Engine(model, precision="fp32").score(image, chosen, 4), one, atol=1e-5)
+
+
+AS_ON_A_GPU = engine_module._TILES_AT_ONCE["cuda"]
+
+
+@pytest.fixture
+def as_on_a_gpu(monkeypatch):
+    """Make a CPU take as many tiles at once as a GPU."""
+    monkeypatch.setitem(engine_module._TILES_AT_ONCE, "cpu", AS_ON_A_GPU)
+
+
+def low_rank(shape: NetworkShape, seed: int) -> PaperNet:
+    torch.manual_seed(seed)
+    model = PaperNet(shape, rank=4)
+    model.load_state_dict(network(shape, seed).state_dict(), strict=False)
+    return model.eval()
+
+
+@pytest.mark.parametrize(("precision", "within"), [("fp32", 2e-6), ("bf16", 0.02)])
+@pytest.mark.parametrize(("stride_px", "a", "b"), [(8, 60, 76), (4, 60, 76), (2, 30, 30), (1, 14, 14)])
+@pytest.mark.parametrize("share", [0.002, 0.6])
+def test_the_tiles_of_a_gpu_give_the_same_one_by_one(request, stride_px, a, b, precision, within, share):
+    """Many windows need more tiles than a chunk, few need less than one; the last chunk is filled up."""
+    image = noise(a, b, 5, stride_px)
+    chosen = some(windows(image, stride_px), share, 5)
+    model = low_rank(TINY, 5)
+    one = Engine(model, precision=precision)
+    request.getfixturevalue("as_on_a_gpu")
+    many = Engine(model, precision=precision)
+    assert chosen.any()
+    assert np.abs(many.score(image, chosen, stride_px) - one.score(image, chosen, stride_px)).max() <= within
+    assert many.spent.flop > one.spent.flop
+
+
+@pytest.mark.usefixtures("as_on_a_gpu")
+def test_the_tiles_of_a_gpu_equal_window_by_window_at_the_paper_s_size():
+    assert_equals_windows(network(NetworkShape(fc=64), 6), noise(20, 6, 6, 4), 4, 1e-4, share=0.3, precision="fp32")
+
+
+@pytest.mark.usefixtures("as_on_a_gpu")
+def test_a_chunk_that_is_filled_up_keeps_the_bits():
+    model, image = Engine(network(TINY, 7), precision="fp32"), noise(60, 76, 7)
+    whole = model.score(image, np.ones((61, 77), dtype=bool))
+    few = some((61, 77), 0.002, 7)
+    assert 0 < few.sum() < 20
+    assert model.score(image, few)[few].tobytes() == whole[few].tobytes()
+
+
+def test_chunks_are_full_and_hold_every_place_in_order():
+    for count in (1, 63, 64, 65, 200):
+        places = [(0, n, n) for n in range(count)]
+        chunks = list(engine_module._chunks(places, AS_ON_A_GPU))
+        assert {len(chunk) for chunk in chunks} == {AS_ON_A_GPU}
+        flat = [place for chunk in chunks for place in chunk]
+        assert flat[:count] == places
+        assert set(flat[count:]) <= {places[-1]}
+    assert list(engine_module._chunks([], AS_ON_A_GPU)) == []
+
+
+def test_everything_lies_on_the_engine_s_device():
+    """The device without memory takes every step but the last, where the scores are fetched back."""
+    engine = Engine(low_rank(TINY, 8), precision="bf16", device="meta")
+    with pytest.raises(NotImplementedError, match="meta"):
+        engine.score(noise(10, 10, 8, 4), np.ones((22, 22), dtype=bool), 4)
+    tensors = [engine._centre, *engine._buffers.values(), *engine._hidden.parameters(), *engine._last.parameters()]
+    tensors += [tensor for conv in engine._convs for tensor in conv.parameters()]
+    assert len(engine._buffers) == 4
+    assert {tensor.device.type for tensor in tensors} == {"meta"}
+    assert "trunk" in engine.spent.seconds
+
+
+def test_fp32_is_no_tf32_and_the_switch_is_put_back():
+    engine, seen = Engine(network(TINY, 0), precision="fp32"), []
+    engine._convs[0].register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
+    before = torch.backends.cudnn.allow_tf32
+    engine.score(noise(2, 2, 0), np.ones((3, 3), dtype=bool))
+    assert set(seen) == {False}
+    assert torch.backends.cudnn.allow_tf32 == before
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("precision", "within"), [("fp32", 1e-4), ("bf16", 0.03)])
+@pytest.mark.parametrize("stride_px", STRIDES)
+def test_a_gpu_scores_as_a_cpu_does(stride_px, precision, within):
+    image = noise(30, 52, 9, stride_px)
+    chosen = some(windows(image, stride_px), 0.4, 9)
+    model = low_rank(TINY, 9)
+    wanted = Engine(model, precision="fp32").score(image, chosen, stride_px)
+    engine = Engine(model, precision=precision, device="cuda")
+    found = engine.score(image, chosen, stride_px)
+    assert np.abs(found - wanted).max() <= within
+    assert engine.score(image, chosen, stride_px).tobytes() == found.tobytes()
 
 
 def test_images_that_do_not_fit_are_refused():

@@ -3,7 +3,9 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial import cKDTree
 
+from bench.detection import drawn_candidates, nms
 from detection.nn.nms import suppress
 
 places = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60), st.integers(0, 8)), max_size=60)
@@ -60,3 +62,19 @@ def test_more_candidates_than_one_chunk():
 
 def test_nothing_to_suppress():
     assert suppress(np.zeros((0, 2)), np.zeros(0), radius_px=5).tolist() == []
+
+
+def test_many_candidates_are_settled_and_none_twice():
+    points, scores = drawn_candidates(20_000, 3)
+    kept = suppress(points, scores, radius_px=30)
+    tree = cKDTree(points[kept])
+    assert len(tree.query_pairs(30)) == 0
+    assert np.max(tree.query(points)[0]) <= 30
+    assert (np.diff(scores[kept]) <= 0).all()
+
+
+def test_the_bench_tells_what_stayed():
+    figures = nms(2000, 30.0)
+    assert (figures["candidates"], figures["radius_px"]) == (2000, 30.0)
+    assert 1000 < figures["kept"] < 1500
+    assert min(figures["seconds"], figures["cpu_seconds"]) > 0

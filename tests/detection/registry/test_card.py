@@ -7,13 +7,17 @@ from django.utils import timezone
 
 from detection import selectors
 from detection.choices import ModelStatus, Verdict
-from detection.nn.checkpoint import load_checkpoint
+from detection.nn.checkpoint import CheckpointMeta, load_checkpoint, save_checkpoint
+from detection.nn.gate import Gate
+from detection.nn.low_rank import LowRank
+from detection.nn.network import PaperNet
 from detection.registry.card import RESEARCH, model_card
 from detection.registry.card_text import card_markdown, plain
 from detection.registry.services import model_promote
 from labeling import media
 from labeling.choices import Side
 from tests.detection.makers import METRICS, ImportedModelFactory, compared, frozen_of, labels_of, model_of, run_of
+from tests.detection.nn.toys import TINY, tiny_config
 from tests.factories import DatasetItemFactory, PatchFactory, SlideFactory
 
 pytestmark = pytest.mark.django_db
@@ -53,6 +57,7 @@ def test_the_card_of_a_trained_model_tells_everything(model, people, toy_checkpo
     assert card["scores"] == METRICS
     assert (card["threshold"]["value"], "highest F1" in card["threshold"]["how"]) == (0.62, True)
     assert card["inside"]["gate"] == meta.to_json()["gate"]
+    assert card["inside"]["low_rank"] is None
     assert card["inside"]["config"] == meta.config.to_json()
     assert card["inside"]["class_names"] == ["Negative", "Positive"]
 
@@ -128,6 +133,38 @@ def test_the_file_shows_what_the_page_shows(model):
     assert '    "learning_rate": 0.005' in text
     assert "Never yet." in text
     assert "None" not in text
+
+
+def test_gate_and_low_rank_head_are_told_in_figures(people, tmp_path):
+    gate = Gate(dab_min=0.21, tissue_min=0.1, positives_kept=0.9991, negatives_passed=0.24)
+    network = PaperNet(TINY, rank=3)
+    meta = CheckpointMeta(
+        shape=TINY,
+        preprocessing=network.preprocessing,
+        class_names=("Negative", "Positive"),
+        threshold=0.5,
+        gate=gate,
+        dataset_hash="",
+        config=tiny_config(),
+        low_rank=LowRank(rank=3, flipped=0, largest_difference=0.0142, patches=1086),
+    )
+    save_checkpoint(tmp_path / "model.safetensors", network, meta)
+    made = model_of(people.study, sha256=media.store_copy(tmp_path / "model.safetensors"))
+    card = model_card(selectors.model_at(made.pk))
+    assert (card["inside"]["gate"], card["inside"]["low_rank"]) == (gate.to_json(), meta.to_json()["low_rank"])
+    text = card_markdown(card).replace("\\", "")
+    assert "**Stain gate:** from 0.21 DAB density; it keeps 99.9% of the counted patches" in text
+    assert "lets 24.0% of the others pass" in text
+    assert "**Low-rank head:** rank 3; 0 validation patches called differently, scores at most 0.014 apart" in text
+    assert "on 1,086 patches as they are and moved aside" in text
+
+
+def test_a_file_without_gate_and_low_rank_head_says_so(model):
+    card = model_card(model)
+    card["inside"]["gate"] = None
+    text = card_markdown(card)
+    assert "**Stain gate:** none\n" in text
+    assert "**Low-rank head:** none; the full head counts\n" in text
 
 
 def test_the_file_of_an_imported_model_reads_well(people, toy_checkpoint):

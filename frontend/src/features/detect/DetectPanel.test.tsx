@@ -11,6 +11,7 @@ import { rectangle } from "@/viewer/regions";
 import { imagePoint } from "@/viewer/coordinates";
 import { decodePoints } from "@/viewer/points";
 
+import { USUAL_CHOICE } from "./choice";
 import { DetectPanel } from "./DetectPanel";
 
 const at = "2026-01-01T10:00:00Z";
@@ -85,7 +86,7 @@ function show(props: Partial<Props> = {}) {
     model,
     isModelKnown: true,
     mode: "auto",
-    plan: { where: "whole", regions: [], tool: null },
+    plan: { where: "whole", regions: [], tool: null, choice: USUAL_CHOICE },
     isStarting: false,
     isCancelling: false,
     onMode: vi.fn(),
@@ -144,6 +145,38 @@ describe("a finished count", () => {
   it("says which share was not read", () => {
     show({ run: { ...run, state: "incomplete", unread_fraction: 0.034, blocks_failed: 2 } });
     expect(screen.getByText(/3.4 % of the area could not be read/)).toHaveTextContent("2 blocks failed.");
+  });
+});
+
+describe("what a run used", () => {
+  const used = (params: DetectionRun["params"]) => {
+    show({ run: { ...run, params } });
+    const names = screen.getAllByRole("term", { hidden: true }).map(({ textContent }) => textContent);
+    const values = screen.getAllByRole("definition", { hidden: true }).map(({ textContent }) => textContent);
+    return (name: string) => values[names.indexOf(name)];
+  };
+
+  it("stands in its details in words", () => {
+    const told = used({ stride_px: 4, head: "low_rank", precision: "bf16", gate: true, tissue_gate: true });
+    expect(told("Windows looked at")).toBe("every 4 px");
+    expect(told("Head")).toBe("low-rank");
+    expect(told("Precision")).toBe("16 bit (bf16)");
+    expect(told("Gates")).toBe("stain and glass");
+    expect(told("Parameters")).toContain("stride_px 4");
+  });
+
+  it.each([
+    [{ gate: true, tissue_gate: false }, "stain"],
+    [{ gate: true }, "stain"],
+    [{ gate: false, tissue_gate: true }, "none"],
+  ])("names the gates of %o", (params, gates) => {
+    expect(used(params)("Gates")).toBe(gates);
+  });
+
+  it("is left out where an old run does not know it", () => {
+    const told = used({ floor: 0.1 });
+    expect(told("Head")).toBeUndefined();
+    expect(told("Gates")).toBeUndefined();
   });
 });
 
@@ -207,7 +240,7 @@ describe("a new count", () => {
 
   it("in regions needs a region, and each can be removed", async () => {
     const region = rectangle(imagePoint(0, 0), imagePoint(2000, 1000));
-    const plan = { where: "regions", regions: [region], tool: null } as const;
+    const plan = { where: "regions", regions: [region], tool: null, choice: USUAL_CHOICE } as const;
     const { onPlan } = show({ run: null, plan });
     expect(screen.getByText("0.5 mm²")).toBeInTheDocument();
     await userEvent.click(screen.getByRole("button", { name: "Remove region 1" }));
@@ -215,7 +248,8 @@ describe("a new count", () => {
   });
 
   it("cannot start without a region", () => {
-    show({ run: null, plan: { where: "regions", regions: [], tool: "rectangle" } });
+    const plan = { where: "regions", regions: [], tool: "rectangle", choice: USUAL_CHOICE } as const;
+    show({ run: null, plan });
     expect(screen.getByRole("button", { name: "Count cells" })).toBeDisabled();
   });
 

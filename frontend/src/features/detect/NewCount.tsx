@@ -10,6 +10,8 @@ import type { Region, RegionTool } from "@/viewer/regions";
 import viewer from "@/viewer/viewer.module.css";
 import { detectWords as words } from "@/words/viewer";
 
+import type { CountChoice } from "./choice";
+import { CountOptions } from "./CountOptions";
 import classes from "./detect.module.css";
 
 export type Where = "whole" | "regions";
@@ -18,6 +20,7 @@ export interface Plan {
   readonly where: Where;
   readonly regions: readonly Region[];
   readonly tool: RegionTool | null;
+  readonly choice: CountChoice;
 }
 
 interface NewCountProps {
@@ -124,6 +127,9 @@ export function NewCount({ model, mpp, plan, isStarting, hasRuns, onPlan, onStar
       />
       {plan.where === "regions" && <Regions plan={plan} mpp={mpp} onPlan={onPlan} />}
       <ModelLine model={model} />
+      <div className={classes.options}>
+        <CountOptions choice={plan.choice} onChange={(choice) => onPlan({ ...plan, choice })} />
+      </div>
       <Button
         fullWidth
         variant={hasRuns ? "light" : "filled"}

@@ -12,6 +12,7 @@ import { countAtLeast, type Points } from "@/viewer/points";
 import viewer from "@/viewer/viewer.module.css";
 import { detectWords as words } from "@/words/viewer";
 
+import { usedBy } from "./choice";
 import classes from "./detect.module.css";
 import { hasResult, numbersAt, type RunNumbers } from "./result";
 import { SetScale } from "./SetScale";
@@ -111,11 +112,12 @@ function Area({
 
 function Details({ run }: { readonly run: DetectionRun }) {
   const names = words.detailNames;
-  const rows: [string, string][] = [
+  const rows: (readonly [string, string])[] = [
     [names.found, run.point_count === null ? "–" : whole(run.point_count)],
     [names.slide, run.slide_sha256],
     [names.model, run.model_sha256],
     [names.code, run.code_version],
+    ...usedBy(run),
     [
       names.params,
       Object.entries(run.params)

@@ -4,7 +4,7 @@ import { Code } from "@mantine/core";
 
 import type { ModelCard, Promotion } from "@/api/types";
 import { Facts } from "@/features/common/Facts";
-import { formatCount, formatMoment, formatThreshold, shortHash } from "@/format";
+import { formatCount, formatMoment, formatNumber, formatShare, formatThreshold, shortHash } from "@/format";
 import { words } from "@/words";
 
 import classes from "./CardPanels.module.css";
@@ -63,9 +63,27 @@ export function CardData({ card }: { card: ModelCard }) {
   );
 }
 
+type Inside = NonNullable<ModelCard["inside"]>;
+
+const numberOf = (value: unknown): number | null => (typeof value === "number" ? value : null);
+
+function gateWords(gate: Inside["gate"]): string {
+  const [dab, kept, passed] = [gate?.dab_min, gate?.positives_kept, gate?.negatives_passed].map(numberOf);
+  if (typeof dab !== "number") return text.noGate;
+  const from = text.gateAt(formatThreshold(dab));
+  if (typeof kept !== "number" || typeof passed !== "number") return from;
+  return `${from}; ${text.gateShares(formatShare(kept), formatShare(passed))}`;
+}
+
+function lowRankWords(head: Inside["low_rank"]): string {
+  const [rank, flipped, apart] = [head?.rank, head?.flipped, head?.largest_difference].map(numberOf);
+  if (typeof rank !== "number" || typeof flipped !== "number" || typeof apart !== "number")
+    return text.noLowRank;
+  return text.lowRankOf(formatCount(rank), formatCount(flipped), formatNumber(apart, 3));
+}
+
 export function CardInside({ inside }: { inside: ModelCard["inside"] }) {
   if (!inside) return <p className={classes.words}>{text.insideMissing}</p>;
-  const dab = inside.gate?.dab_min;
   const [notCounted, counted] = inside.class_names;
   return (
     <>
@@ -77,10 +95,8 @@ export function CardInside({ inside }: { inside: ModelCard["inside"] }) {
           { name: text.scale, value: inside.model_mpp ? text.mpp(String(inside.model_mpp)) : text.asIs },
           { name: text.counted, value: counted ?? words.common.none },
           { name: text.notCounted, value: notCounted ?? words.common.none },
-          {
-            name: text.gate,
-            value: typeof dab === "number" ? text.gateAt(formatThreshold(dab)) : text.noGate,
-          },
+          { name: text.gate, value: gateWords(inside.gate) },
+          { name: text.lowRank, value: lowRankWords(inside.low_rank) },
         ]}
       />
       <details>
