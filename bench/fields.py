@@ -20,7 +20,7 @@ from skimage.measure import regionprops_table
 
 from bench.detection import Bench, Field
 from bench.measure import machine, report
-from bench.protocols import SAME_CELL_PX, Micrograph, joined, learn, micrograph, names_of, paper_patches, real_data
+from bench.protocols import Micrograph, joined, learn, micrograph, names_of, paper_patches, real_data
 from detection.nn.blocks import DetectionParams
 from detection.nn.checkpoint import CheckpointMeta, load_checkpoint, save_checkpoint
 from detection.nn.config import PRESETS
@@ -30,6 +30,7 @@ from detection.nn.matching import match_points, merge_near, point_scores
 from detection.nn.network import PaperNet
 from detection.nn.shape import PATCH_PX
 from detection.nn.stain import UNITS_PER_OD, dab_density
+from labeling.splits import SAME_CELL_PX
 
 WEST_PX, EAST_PX, SEED = 9000, 9100, 5
 FIELD = np.array([600, 500])
