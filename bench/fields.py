@@ -38,7 +38,7 @@ HIT_PX = 16.0
 GLASS = (222, 218, 222)
 NEAR, FAR = 5, 11
 """The paper's yardsticks: fields whose count is at most so many cells off."""
-SIGMAS_PX, DENSITIES, AREAS_PX2 = (2.0, 4.0, 6.0), (0.10, 0.15, 0.20, 0.25, 0.30, 0.40), (100, 300, 600)
+SIGMAS_PX, DENSITIES, AREAS_PX2 = (2.0, 4.0, 8.0), (0.2, 0.3, 0.4, 0.5, 0.6, 0.7), (150, 300, 600, 1200)
 
 Points = NDArray[np.float64]
 

@@ -25,6 +25,8 @@ _BEFORE = PATCH_PX // 2 - _FIRST_CENTRE
 """Window i begins at s·i − 32."""
 _PIECE_PX = {8: 1024, 4: 1024, 2: 512, 1: 256}
 """Side of what is computed at once, by stride: as large as memory allows; no score depends on it."""
+_REACH = 3
+"""Steps of 8 pixels from a peak to the end of what it is made of: so far the scores of one cell stay high."""
 _TIE = 1e-5
 _MOST_BOXES = 64
 
@@ -209,7 +211,7 @@ class _Span:
 
 def _halo(stride_px: int) -> int:
     """Windows around a piece that are scored with it: those to smooth with and those to compare with."""
-    return 3 * STRIDE_PX // stride_px - 1
+    return (_REACH + 1) * STRIDE_PX // stride_px - 1
 
 
 def _pieces(pixels: BlockPixels, stride_px: int) -> Iterator[tuple[_Span, _Span]]:
@@ -233,7 +235,7 @@ class _View:
 
     @classmethod
     def read(cls, reader: RegionReader, block: Block, frame: tuple[int, int], scale: float) -> "_View":
-        reach = PATCH_PX + 4 * STRIDE_PX
+        reach = PATCH_PX + (_REACH + 2) * STRIDE_PX
         left, top = max(0, block.x - reach), max(0, block.y - reach)
         right, bottom = min(frame[0], block.x + block.w + reach), min(frame[1], block.y + block.h + reach)
         image, readable = reader.read(left, top, right - left, bottom - top, scale)
@@ -303,8 +305,8 @@ class _Search:
             (x, x1), (y, y1) = across.pixels, down.pixels
             inside = region_mask((x, y, x1 - x, y1 - y), self.regions, self.pixels.scale)
             centres = inside[down.centres, across.centres][: down.count, : across.count]
-            # A peak can lie 16 pixels outside and its place inside; it needs its own halo.
-            reach = _halo(stride_px) + 2 * STRIDE_PX // stride_px
+            # A peak can lie 24 pixels outside and its place inside; it needs its own halo.
+            reach = _halo(stride_px) + _REACH * STRIDE_PX // stride_px
             chosen &= maximum_filter(centres, size=2 * reach + 1, mode="constant")
         if self.gate is not None and chosen.any():
             chosen &= self.gate.passes_grid(image, stride_px)
@@ -323,10 +325,10 @@ def _whole_windows(readable: NDArray[np.bool_], stride_px: int) -> NDArray[np.bo
 def _peaks(scores: NDArray[np.float32], own: NDArray[np.bool_], floor: float, step: int) -> NDArray[np.float64]:
     """Find the peaks of a score map and their place between the windows.
 
-    A peak is a highest value, 8 pixels around, of the map smoothed along both axes by a triangle that reaches 16 pixels
-    ([1 2 1]/4 at stride 8), so that a plateau has one in its middle; its score is the map's own there, its place the
-    centre of mass of the scores at most 16 pixels around it. There are no windows beyond the slide's edge; the opposite
-    ones are left out too, so that the edge does not draw the place inwards.
+    A peak is a highest value, 8 pixels around, of the map smoothed along both axes by a triangle that reaches 24 pixels
+    ([1 2 3 2 1]/9 at stride 8), so that a plateau has one in its middle; its score is the map's own there, its place
+    the centre of mass of the scores at most 24 pixels around it. There are no windows beyond the slide's edge; the
+    opposite ones are left out too, so that the edge does not draw the place inwards.
 
     Args:
         scores: of the windows, (rows, cols).
@@ -337,14 +339,15 @@ def _peaks(scores: NDArray[np.float32], own: NDArray[np.bool_], floor: float, st
     Returns:
         float64 (N, 3), columns col, row (in windows, fractional), score.
     """
-    triangle = (2 * step - np.abs(np.arange(1 - 2 * step, 2 * step))) / (4 * step**2)
+    reach = _REACH * step
+    triangle = (reach - np.abs(np.arange(1 - reach, reach))) / reach**2
     smooth = scores.astype(np.float64)
     for axis in (0, 1):
         smooth = correlate1d(smooth, triangle, axis=axis, mode="nearest")
     top = smooth >= maximum_filter(smooth, size=2 * step + 1, mode="constant") - _TIE
     rows, cols = np.nonzero(top & own & (scores >= floor))
-    near = _surroundings(scores, rows, cols, 2 * step)
-    around = np.arange(-2 * step, 2 * step + 1)
+    near = _surroundings(scores, rows, cols, reach)
+    around = np.arange(-reach, reach + 1)
     mass = near.sum(axis=(1, 2))
     return np.column_stack(
         [
