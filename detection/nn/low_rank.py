@@ -17,7 +17,7 @@ from detection.nn.errors import TrainingError
 from detection.nn.network import LowRankHead, PaperNet
 
 RANKS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
-MAX_DIFFERENCE = 0.02
+MAX_DIFFERENCE = 0.04
 """Largest difference of a probability that a head may make, on patches as they are and moved aside."""
 _WORTH = 4
 """A layer through more than a fourth of its width saves nothing."""
