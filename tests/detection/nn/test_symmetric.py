@@ -83,6 +83,10 @@ def test_a_symmetric_training_leaves_a_plain_network_that_learned():
     assert ((found >= outcome.threshold) == held_out.labels).mean() > 0.9
     for form in forms_of(held_out.images):
         assert predict(outcome.model, form) == pytest.approx(found, abs=1e-4)
+    statistics = [value.view(-1, 8) for name, value in outcome.model.state_dict().items() if ".running_" in name]
+    assert len(statistics) == 8
+    for forms in statistics:
+        assert torch.allclose(forms, forms[:, :1].expand_as(forms), rtol=1e-6)
 
 
 def test_widths_that_hold_no_eight_forms_are_refused():

@@ -122,3 +122,27 @@ def test_two_thousand_cells_on_seams_and_corners_are_found_once(stride_px):
     assert len(found) == len(cells) == 2000
     assert sorted(nearest) == list(range(2000))
     assert apart.max() <= 4
+
+
+class LopsidedScorer(NearScorer):
+    """Scores stay high as far as 20 pixels from a cell, and are highest towards its upper left."""
+
+    def score(self, image, chosen, stride_px):
+        near = super().score(image, chosen, stride_px)
+        ahead = np.pad(near, ((0, 2), (0, 2)))[2:, 2:]
+        high = near >= np.exp(-((20 / self.width_px) ** 2) / 2)
+        return np.where(high, 0.9 + 0.09 * ahead, 0).astype(np.float32)
+
+
+def test_a_cell_lies_in_the_middle_of_its_plateau_not_at_the_highest_score():
+    rng = np.random.default_rng(3)
+    cells = np.array([(x, y) for x in range(90, 1400, 100) for y in range(90, 1400, 100)])
+    cells = cells + rng.integers(-8, 9, cells.shape)
+    block = Block(0, 0, 0, 1500, 1500)
+    params = DetectionParams(gate=False)
+    found = detect_block(
+        LopsidedScorer(cells), PlaceReader(1500), block, scale=1.0, params=params, gate=None
+    ).candidates
+    apart, nearest = map(np.asarray, cKDTree(cells).query(found[:, :2]))
+    assert sorted(nearest) == list(range(len(cells)))
+    assert apart.max() <= 5
