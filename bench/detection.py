@@ -26,7 +26,7 @@ from scipy.spatial import cKDTree
 from bench.measure import best_of, machine, report
 from detection.nn.blocks import DetectionParams, plan_blocks
 from detection.nn.checkpoint import CheckpointMeta, load_checkpoint
-from detection.nn.config import PRESETS
+from detection.nn.config import PRESETS, TrainingConfig
 from detection.nn.data import PatchSet
 from detection.nn.engine import Engine
 from detection.nn.low_rank import fit_head
@@ -36,7 +36,7 @@ from detection.nn.region import RegionReader
 from detection.nn.shape import PATCH_PX
 from detection.nn.sliding_window import is_glass, judge_block, read_block
 from detection.nn.spent import Spent
-from detection.nn.training import train
+from detection.nn.training import TrainingOutcome, train
 from labeling.drawn.slide_file import write_slide
 from labeling.drawn.tissue import Tissue
 from labeling.slides.reader import SlideReader
@@ -321,6 +321,13 @@ def _model(path: Path | None) -> tuple[PaperNet, CheckpointMeta]:
     training, validation = drawn_patches(640, SEED), drawn_patches(320, SEED + 1)
     config = PRESETS["quick"]
     outcome = train(training, validation, config, seed=SEED)
+    return with_head(outcome, config, training, validation)
+
+
+def with_head(
+    outcome: TrainingOutcome, config: TrainingConfig, training: PatchSet, validation: PatchSet
+) -> tuple[PaperNet, CheckpointMeta]:
+    """Give what a training left its low-rank head, where one comes near enough, and describe it."""
     fitted = fit_head(outcome.model, training, validation, threshold=outcome.threshold)
     model, low_rank = fitted or (outcome.model, None)
     meta = CheckpointMeta(
@@ -329,7 +336,7 @@ def _model(path: Path | None) -> tuple[PaperNet, CheckpointMeta]:
         class_names=("other", "lymphocyte"),
         threshold=outcome.threshold,
         gate=outcome.gate,
-        dataset_hash="",
+        dataset_hash=training.content_hash(),
         config=config,
         low_rank=low_rank,
     )

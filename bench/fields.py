@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, label
 from skimage.measure import regionprops_table
 
-from bench.detection import Bench, Field
+from bench.detection import Bench, Field, with_head
 from bench.measure import machine, report
 from bench.protocols import Micrograph, joined, learn, micrograph, names_of, paper_patches, real_data
 from detection.nn.blocks import DetectionParams
 from detection.nn.checkpoint import CheckpointMeta, load_checkpoint, save_checkpoint
 from detection.nn.config import PRESETS
 from detection.nn.data import place_groups
-from detection.nn.low_rank import fit_head
 from detection.nn.matching import match_points, merge_near, point_scores
 from detection.nn.network import PaperNet
 from detection.nn.shape import PATCH_PX
@@ -105,20 +104,9 @@ def trained(data: Path, place: Micrograph) -> tuple[PaperNet, CheckpointMeta]:
     west = np.flatnonzero((place.corners[:, 0] + PATCH_PX < WEST_PX) & place.standing())
     patches = joined(known, place.patches.take(west))
     chains = place_groups(["slide"] * len(west), place.corners[west])
-    outcome = learn(patches, [*names_of(known), *chains], PRESETS["default"], seed=SEED)
-    some = patches.take(np.arange(0, len(patches), 10))
-    fitted = fit_head(outcome.model, patches, some, threshold=outcome.threshold)
-    model, low_rank = fitted or (outcome.model, None)
-    return model, CheckpointMeta(
-        shape=model.shape,
-        preprocessing=model.preprocessing,
-        class_names=("other", "lymphocyte"),
-        threshold=outcome.threshold,
-        gate=outcome.gate,
-        dataset_hash=patches.content_hash(),
-        config=PRESETS["default"],
-        low_rank=low_rank,
-    )
+    config = PRESETS["default"]
+    outcome = learn(patches, [*names_of(known), *chains], config, seed=SEED)
+    return with_head(outcome, config, patches, patches.take(np.arange(0, len(patches), 10)))
 
 
 def counted(bench: Bench, canvas: Canvas) -> Points:

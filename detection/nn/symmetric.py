@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from detection.nn.network import PaperNet, Stage
-from detection.nn.shape import FORMS as FORMS
-from detection.nn.shape import WINDOW_CELLS
+from detection.nn.shape import FORMS, WINDOW_CELLS
 
 
 def _formed(images: Tensor, form: int) -> Tensor:
@@ -107,7 +106,7 @@ def share_statistics(network: PaperNet) -> None:
         for statistic in (norm.running_mean, norm.running_var):
             if statistic is not None:
                 forms = statistic.view(-1, FORMS)
-                forms.copy_(forms.mean(dim=1, keepdim=True).expand_as(forms))
+                forms.copy_(forms.mean(dim=1, keepdim=True))
 
 
 def untied(network: PaperNet) -> PaperNet:

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 
 from bench import fields as bench
+from bench.detection import with_head
 from bench.fields import GLASS, Canvas, stained_spots, thresholded
 from bench.protocols import Micrograph
-from detection.nn.checkpoint import CheckpointMeta, save_checkpoint
+from detection.nn.checkpoint import save_checkpoint
 from detection.nn.data import PatchSet
-from detection.nn.gate import calibrate_gate
-from detection.nn.network import PaperNet
 from detection.nn.training import train
-from tests.detection.nn.toys import TINY, tiny_config, toy_patches
+from tests.detection.nn.toys import tiny_config, toy_patches
 
 
 def micrograph(corners) -> Micrograph:
@@ -71,19 +70,9 @@ def test_a_threshold_finds_brown_and_not_blue():
 
 
 def test_a_model_is_judged_from_the_command_line(tmp_path, monkeypatch):
-    training = toy_patches(96, 1)
-    outcome = train(training, toy_patches(24, 2), tiny_config(epochs=12), seed=1)
-    meta = CheckpointMeta(
-        shape=TINY,
-        preprocessing=outcome.model.preprocessing,
-        class_names=("other", "lymphocyte"),
-        threshold=outcome.threshold,
-        gate=calibrate_gate(training),
-        dataset_hash="",
-        config=tiny_config(epochs=12),
-    )
-    assert isinstance(outcome.model, PaperNet)
-    save_checkpoint(tmp_path / "model.safetensors", outcome.model, meta)
+    training, validation, config = toy_patches(96, 1), toy_patches(24, 2), tiny_config(epochs=12)
+    outcome = train(training, validation, config, seed=1)
+    save_checkpoint(tmp_path / "model.safetensors", *with_head(outcome, config, training, validation))
     corners = [(x + side, y) for side in (0, 9200) for y in (0, 300) for x in (0, 200, 400, 700)]
     monkeypatch.setattr(bench, "micrograph", lambda data: micrograph(corners))
     monkeypatch.setenv("TILSCOPE_REAL_DATA", str(tmp_path))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.detection.makers import write_toy_checkpoint
+from tests.detection.makers import add_toy_labels, write_toy_checkpoint
 from tests.labeling.conftest import own_media, people  # noqa: F401
 
 
@@ -14,3 +14,10 @@ def toy_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("toy") / "model.safetensors"
     write_toy_checkpoint(path)
     return path
+
+
+@pytest.fixture
+def study(people):  # noqa: F811
+    """Labels enough to train on."""
+    add_toy_labels(people.study)
+    return people.study

@@ -13,7 +13,7 @@ import pyvips
 from numpy.typing import NDArray
 from PIL import Image
 
-from detection import exports, models, services
+from detection import exports, models, runs, services
 from detection.choices import ModelStatus, RunState, TrialState
 from detection.nn.checkpoint import CheckpointMeta, save_checkpoint
 from detection.nn.training import train
@@ -275,6 +275,13 @@ def start_training(study: Study, *, recipe: dict[str, Any] | None = None, **wish
     )
     run.config = tiny_config(**{"epochs": 4, **(recipe or {})}).to_json()
     run.save(update_fields=["config"])
+    return run
+
+
+def finished(run: models.TrainingRun) -> models.TrainingRun:
+    """Do a training worker's whole work on a run."""
+    runs.train(run.pk)
+    run.refresh_from_db()
     return run
 
 

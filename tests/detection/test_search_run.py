@@ -31,6 +31,7 @@ from tests.detection.makers import (
     TrainingRunFactory,
     TrialFactory,
     add_toy_labels,
+    finished,
     fold_result,
     frozen_of,
     start_training,
@@ -42,12 +43,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 SPACE = {"max_steps": [8, 20], "learning_rate": [1e-3, 1e-2], "patience_steps": [20, 40]}
 QUICK = {"validate_every_steps": 4, "epochs": 0, "max_steps": 12}
-
-
-@pytest.fixture
-def study(people):
-    add_toy_labels(people.study)
-    return people.study
 
 
 @pytest.fixture
@@ -66,12 +61,6 @@ def trained(monkeypatch) -> list[str]:
 
 def begin(study, *, trials=3, recipe=QUICK, space=SPACE, **wish) -> TrainingRun:
     return start_training(study, trials=trials, recipe=recipe, space=space, **wish)
-
-
-def finished(run: TrainingRun) -> TrainingRun:
-    runs.train(run.pk)
-    run.refresh_from_db()
-    return run
 
 
 def weights(run: TrainingRun) -> str:

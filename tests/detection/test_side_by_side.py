@@ -16,7 +16,7 @@ from detection.nn.errors import TrainingError
 from detection.runs import devices, search
 from detection.runs import training as training_runs
 from detection.runs.patch_cache import load_sides
-from tests.detection.makers import TrainingRunFactory, TrialFactory, add_toy_labels, start_training
+from tests.detection.makers import TrainingRunFactory, TrialFactory, finished, start_training
 
 # The heartbeat looks from another connection, so rows must be committed.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,12 +24,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 SPACE = {"max_steps": [8, 20], "learning_rate": [1e-3, 1e-2], "patience_steps": [20, 40]}
 QUICK = {"validate_every_steps": 4, "epochs": 0, "max_steps": 12}
 Helpers = Callable[[dict[int, Callable[[], None]]], list[str]]
-
-
-@pytest.fixture
-def study(people):
-    add_toy_labels(people.study)
-    return people.study
 
 
 @pytest.fixture
@@ -52,12 +46,6 @@ def when(monkeypatch) -> Helpers:
 
 def begin(study, *, trials=3, **wish) -> TrainingRun:
     return start_training(study, trials=trials, recipe=QUICK, space=SPACE, **wish)
-
-
-def finished(run: TrainingRun) -> TrainingRun:
-    runs.train(run.pk)
-    run.refresh_from_db()
-    return run
 
 
 def weights(run: TrainingRun) -> str:

@@ -18,27 +18,16 @@ from labeling import freezing
 from labeling.choices import Side
 from labeling.models import DatasetItem, DatasetVersion, Label, LabelClass, Study
 from labeling.services import label_add
-from tests.detection.makers import TrainingRunFactory, add_toy_labels, frozen_of, sides_of, start_training
+from tests.detection.makers import TrainingRunFactory, finished, frozen_of, sides_of, start_training
 from tests.factories import LabelFactory, PatchFactory, SlideFactory
 
 # The heartbeat looks from another connection, so rows must be committed.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def study(people):
-    add_toy_labels(people.study)
-    return people.study
-
-
 def fresh(run: TrainingRun) -> TrainingRun:
     run.refresh_from_db()
     return run
-
-
-def finished(run: TrainingRun) -> TrainingRun:
-    runs.train(run.pk)
-    return fresh(run)
 
 
 def more(study: Study, count: int) -> None:

@@ -22,23 +22,11 @@ from detection.runs.patch_cache import load_sides
 from labeling import media
 from labeling.choices import Side
 from labeling.models import DatasetItem
-from tests.detection.makers import add_toy_labels, freeze, frozen_of, start_training
+from tests.detection.makers import finished, freeze, frozen_of, start_training
 from tests.factories import PatchFactory, SlideFactory, UserFactory
 
 # The heartbeat looks from another connection, so rows must be committed.
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def study(people):
-    add_toy_labels(people.study)
-    return people.study
-
-
-def finished(run: TrainingRun) -> TrainingRun:
-    runs.train(run.pk)
-    run.refresh_from_db()
-    return run
 
 
 def test_a_training_leaves_a_candidate_with_its_scores(study):
