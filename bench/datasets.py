@@ -200,16 +200,17 @@ class Peak:
 
     def _watch(self) -> None:
         while True:
-            self.own_kb = max(self.own_kb, _status_kb("RssAnon"))
+            self.own_kb = max(self.own_kb, status_kb("RssAnon"))
             if self._over.wait(0.05):
                 return
 
     def figures(self) -> dict[str, float]:
         """Give both."""
-        return {"peak_mb": round(_status_kb("VmHWM") / 1024, 1), "own_mb": round(self.own_kb / 1024, 1)}
+        return {"peak_mb": round(status_kb("VmHWM") / 1024, 1), "own_mb": round(self.own_kb / 1024, 1)}
 
 
-def _status_kb(name: str) -> int:
+def status_kb(name: str) -> int:
+    """Read a figure of this process from the kernel's table, kB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 

@@ -316,8 +316,11 @@ def _pictures(folder: Path | None) -> dict[str, Field]:
 
 
 def _model(path: Path | None) -> tuple[PaperNet, CheckpointMeta]:
-    if path is not None:
-        return load_checkpoint(path)
+    return load_checkpoint(path) if path is not None else drawn_model()
+
+
+def drawn_model() -> tuple[PaperNet, CheckpointMeta]:
+    """Train a model on drawn patches."""
     training, validation = drawn_patches(640, SEED), drawn_patches(320, SEED + 1)
     config = PRESETS["quick"]
     outcome = train(training, validation, config, seed=SEED)

@@ -82,3 +82,4 @@ def test_a_model_is_judged_from_the_command_line(tmp_path, monkeypatch):
     assert figures["model"]["cells"] == 4
     assert figures["model"]["f1"] > 80
     assert figures["dab_threshold"]["f1"] == 100
+    assert figures["found_where_nothing_is"] == {"glass": 0}

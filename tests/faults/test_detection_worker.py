@@ -1,5 +1,6 @@
 """A detection ends, once and with the same points, whatever happens to its worker or to the broker."""
 
+import random
 import time
 
 import pytest
@@ -25,6 +26,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True)]
 
 SIDE = 4096
 WAIT_S = 90
+KILLS = 20
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +36,10 @@ def checkpoint(tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="module")
-def workers(django_db_setup, django_db_blocker, tmp_path_factory):
+@pytest.fixture(scope="module", params=[1], ids=lambda processes: f"{processes} processes")
+def workers(request, django_db_setup, django_db_blocker, tmp_path_factory):
     with django_db_blocker.unblock():
-        found = Workers(tmp_path_factory.mktemp("workers"))
+        found = Workers(tmp_path_factory.mktemp("workers"), processes=request.param)
     broker().flushall()
     found.supervisor.start()
     yield found
@@ -55,8 +57,8 @@ def broker() -> redis.Redis:
     return redis.Redis.from_url(settings.REDIS_URL)
 
 
-def begin(slide: Slide) -> DetectionRun:
-    return start_detection(slide, params={"block_px": 512})
+def begin(slide: Slide, *, block_px: int = 512) -> DetectionRun:
+    return start_detection(slide, params={"block_px": block_px})
 
 
 def state(run: DetectionRun) -> str:
@@ -68,9 +70,13 @@ def ended(run: DetectionRun) -> bool:
     return state(run) in FINAL_STATES
 
 
-def under_way(run: DetectionRun, share: float) -> bool:
+def blocks_done(run: DetectionRun) -> int:
     run.refresh_from_db()
-    return run.done >= share * run.total
+    return run.done
+
+
+def under_way(run: DetectionRun, share: float) -> bool:
+    return blocks_done(run) >= share * run.total
 
 
 def test_a_killed_worker_costs_seconds_and_changes_no_point(workers, slide):
@@ -92,6 +98,29 @@ def test_a_killed_worker_costs_seconds_and_changes_no_point(workers, slide):
     assert (calm.count or 0) > 1000
     assert not DetectionBlock.objects.filter(run=disturbed).exclude(state=BlockState.DONE).exists()
     assert disturbed_s - calm_s < 30
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("workers", [1, 2, 4], indirect=True, ids=lambda processes: f"{processes} processes")
+def test_twenty_kills_and_an_emptied_broker_change_no_point(workers, slide):
+    calm = begin(slide, block_px=256)
+    workers.wait_until(lambda: ended(calm), seconds=4 * WAIT_S)
+
+    disturbed, chance = begin(slide, block_px=256), random.Random(KILLS)
+    for number in range(KILLS):
+        more = disturbed.done + chance.randint(2, 10)
+        workers.wait_until(lambda more=more: blocks_done(disturbed) >= more, seconds=WAIT_S)
+        workers.kill_detection()
+        if number == KILLS // 2:
+            broker().flushall()
+    assert state(disturbed) == RunState.RUNNING
+    workers.wait_until(lambda: ended(disturbed), seconds=WAIT_S)
+
+    assert (calm.state, state(disturbed)) == (RunState.DONE, RunState.DONE)
+    assert disturbed.points_sha256 == calm.points_sha256
+    assert (disturbed.done, disturbed.area_px, disturbed.count) == (calm.done, calm.area_px, calm.count)
+    assert DetectionBlock.objects.filter(run=disturbed, attempts__gt=1).exists()
 
 
 def test_an_emptied_broker_delays_and_loses_nothing(workers, slide):

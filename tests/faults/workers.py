@@ -19,11 +19,11 @@ PAUSE_S = 0.05
 
 
 class Workers:
-    """A detection worker, and one worker with beat in it that answers the reconciler's bells."""
+    """A detection worker of some processes, and one worker with beat in it that answers the reconciler's bells."""
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path, *, processes: int = 1) -> None:
         environment = worker_environment()
-        self.detection = self._process("detection", ["-Q", "detection", "-c", "1"], logs, environment)
+        self.detection = self._process("detection", ["-Q", "detection", "-c", str(processes)], logs, environment)
         schedule = ["--beat", "--schedule", str(logs / "beat")]
         self.bells = self._process("bells", ["-Q", "bells", "-P", "solo", *schedule], logs, environment)
         self.said: list[str] = []

@@ -1,0 +1,83 @@
+"""Fields are split by case, windows beside cells are no cells, and counts are held against the cells."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.spatial.distance import cdist
+
+from bench import ki67 as bench
+from bench.ki67 import BESIDE, Photo, judged, photos, windows
+from tests.detection.nn.toys import BROWN, GLASS, disc, tiny_config
+
+PLACES = np.array([(60, 60), (200, 90), (330, 60), (5, 200), (200, 220), (330, 240)], dtype=np.float64)
+
+
+def photo(case="p1_0001", kinds=(1, 2, 1, 1, 3, 1)) -> Photo:
+    """Brown discs and blue ones."""
+    image = np.full((300, 400, 3), GLASS, dtype=np.uint8)
+    for (x, y), kind in zip(PLACES.astype(int), kinds, strict=True):
+        colour = BROWN if kind == 1 else (90, 100, 170)
+        left, top = max(0, x - 30), max(0, y - 30)
+        disc(image[top : y + 30, left : x + 30], x - left, y - top, 20, colour)
+    return Photo(case, image, PLACES, np.array(kinds))
+
+
+def test_patches_are_cut_round_the_labelled_cells():
+    patches, corners = windows(photo(), beside=False, seed=1)
+    assert patches.labels.tolist() == [1, 0, 1, 1, 0, 1]
+    assert corners.tolist() == PLACES.tolist()
+    assert np.array_equal(patches.images[0], photo().image[25:95, 25:95])
+
+
+def test_windows_beside_positive_cells_are_negative_and_on_no_cell():
+    patches, corners = windows(photo(), beside=True, seed=1)
+    off = patches.kinds == BESIDE
+    assert off.sum() >= 6
+    assert not patches.labels[off].any()
+    nearest = cdist(corners[off], photo().positive).min(axis=1)
+    assert (nearest >= 19).all()
+    assert (nearest <= 36).all()
+
+
+def test_a_field_without_a_positive_cell_gives_no_window_beside():
+    patches, _ = windows(photo(kinds=(2, 2, 3, 2, 3, 2)), beside=True, seed=1)
+    assert patches.labels.tolist() == [0] * 6
+
+
+def test_counts_are_judged_over_all_fields_and_one_by_one():
+    fields = [photo(), photo(kinds=(1, 1, 2, 2, 2, 2))]
+    found = iter([PLACES[[0, 2]] + 5, np.array([(200.0, 90.0), (10.0, 10.0), (390.0, 10.0), (390.0, 290.0)])])
+    figures = judged(fields, lambda image: next(found))
+    assert figures["counts"] == [(4, 2), (2, 4)]
+    assert figures["precision"] == pytest.approx(50)
+    assert figures["recall"] == pytest.approx(50)
+    assert (figures["mean_error"], figures["largest_error"], figures["count_error_percent"]) == (2, 2, 0)
+
+
+def test_cases_are_apart_and_the_whole_runs_from_the_command_line(tmp_path, monkeypatch):
+    folder = tmp_path / "shidc-ki67"
+    folder.mkdir()
+    (tmp_path / "prisma").mkdir()
+    for stem in ("p1_0001_1", "p1_0001_2", "p1_0002_1", "p1_0300_2", "p1_0313_1"):
+        field = photo()
+        Image.fromarray(field.image).save(folder / f"{stem}.jpg", quality=98)
+        points = [
+            {"x": int(x), "y": int(y), "label_id": int(kind)}
+            for (x, y), kind in zip(field.cells, field.kinds, strict=True)
+        ]
+        (folder / f"{stem}.json").write_text(json.dumps(points))
+    known, fields = photos(tmp_path)
+    assert {p.case for p in known} == {"p1_0001", "p1_0002"}
+    assert {p.case for p in fields} == {"p1_0300", "p1_0313"}
+    monkeypatch.setenv("TILSCOPE_REAL_DATA", str(tmp_path))
+    monkeypatch.setattr(bench, "PRESETS", {"default": tiny_config(epochs=25, batch_size=8)})
+    bench.main(["--json", str(tmp_path / "out.json")])
+    figures = json.loads((tmp_path / "out.json").read_text())
+    assert figures["fields"] == [3, 2]
+    assert figures["dab_threshold"]["f1"] == 100
+    assert figures["dab_threshold"]["mean_error"] == 0
+    for name in ("model", "model_with_windows_beside"):
+        assert [cells for cells, _ in figures[name]["counts"]] == [4, 4]
+        assert figures[name]["f1"] > 50
