@@ -4,17 +4,20 @@ Nothing serves these folders and no row names them, so ``verify`` passes them ov
 here or among the files of models that wait for their inspection, is swept up in time.
 """
 
+import logging
 import shutil
-import uuid
 from datetime import timedelta
 from pathlib import Path
 
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from config.errors import UnavailableError
 from detection.choices import FINAL_STATES
 from detection.models import ModelImport, TrainingRun
 from labeling import media
+
+logger = logging.getLogger(__name__)
 
 GRACE_S = 60
 """A worker that has just lost its run may still be writing into the folder, or reading the file."""
@@ -42,21 +45,16 @@ def sweep() -> None:
 
 def sweep_imports() -> None:
     """Remove model files whose worker died between the verdict and their removal, or over them three times."""
-    keys = [_key(path) for path in (media.root() / "uploads").glob("*.part")]
-    ended = ModelImport.objects.filter(_long_ended(), file_key__in=[key for key in keys if key is not None])
-    for key in ended.values_list("file_key", flat=True):
-        media.part_path(key).unlink(missing_ok=True)
+    try:
+        ended = ModelImport.objects.filter(_long_ended(), file_key__in=media.waiting_keys())
+        for key in ended.values_list("file_key", flat=True):
+            media.withdraw(key)
+    except UnavailableError:
+        logger.warning("files of ended imports are swept up once the bucket answers")
 
 
 def _long_ended() -> Q:
     return Q(state__in=FINAL_STATES, finished_at__lt=Now() - timedelta(seconds=GRACE_S))
-
-
-def _key(path: Path) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(path.stem)
-    except ValueError:
-        return None
 
 
 def _root() -> Path:
