@@ -6,6 +6,8 @@ here or among the files of models that wait for their inspection, is swept up in
 
 import logging
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from django.db.models.functions import Now
 from config.errors import UnavailableError
 from detection.choices import FINAL_STATES
 from detection.models import ModelImport, TrainingRun
-from labeling import media
+from labeling import handover, media
 
 logger = logging.getLogger(__name__)
 
@@ -31,26 +33,36 @@ def folder(run_id: int) -> Path:
 
 
 def remove(run_id: int) -> None:
-    """Remove a run's folder, if there is one."""
+    """Remove a run's folder, if there is one, and what was shared of it."""
     shutil.rmtree(_root() / str(run_id), ignore_errors=True)
+    with _once_the_bucket_answers():
+        handover.unshare(run_id)
 
 
 def sweep() -> None:
     """Remove what is left of runs that ended without their worker: cancelled while it was dead, or failed with it."""
-    if _root().is_dir():
-        found = {int(path.name) for path in _root().iterdir() if path.name.isdecimal()}
-        for run_id in TrainingRun.objects.filter(_long_ended(), pk__in=found).values_list("pk", flat=True):
-            remove(run_id)
+    found = {int(path.name) for path in _root().glob("*") if path.name.isdecimal()}
+    with _once_the_bucket_answers():
+        found |= handover.shared_runs()
+    for run_id in TrainingRun.objects.filter(_long_ended(), pk__in=found).values_list("pk", flat=True):
+        remove(run_id)
 
 
 def sweep_imports() -> None:
     """Remove model files whose worker died between the verdict and their removal, or over them three times."""
-    try:
-        ended = ModelImport.objects.filter(_long_ended(), file_key__in=media.waiting_keys())
+    with _once_the_bucket_answers():
+        ended = ModelImport.objects.filter(_long_ended(), file_key__in=handover.waiting_keys())
         for key in ended.values_list("file_key", flat=True):
-            media.withdraw(key)
+            handover.withdraw(key)
+
+
+@contextmanager
+def _once_the_bucket_answers() -> Iterator[None]:
+    """Put off the sweeping up until the next time."""
+    try:
+        yield
     except UnavailableError:
-        logger.warning("files of ended imports are swept up once the bucket answers")
+        logger.warning("what ended runs left is swept up once the bucket answers")
 
 
 def _long_ended() -> Q:

@@ -22,8 +22,6 @@ from labeling import copies
 
 _CHUNK = 4 * 1024**2
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_KEY = re.compile(r"[0-9a-f]{32}")
-WAITING = "uploads/"
 RESERVE_BYTES = 512 * 1024**2
 
 
@@ -123,65 +121,6 @@ def _damaged() -> MediaError:
 def part_path(upload_id: uuid.UUID) -> Path:
     """Give the place of a half uploaded file; nothing serves it."""
     return root() / "uploads" / f"{upload_id.hex}.part"
-
-
-def set_aside(path: Path) -> uuid.UUID:
-    """Put a file where a worker of any machine finds it, before anybody has looked into it; nothing serves it.
-
-    Args:
-        path: the file; gone afterwards, or to be removed by the caller.
-
-    Returns:
-        The key under which it waits.
-
-    Raises:
-        BucketUnreachableError: the bucket does not answer.
-    """
-    key = uuid.uuid4()
-    if bucket.in_use():
-        bucket.put(path, WAITING + key.hex)
-    else:
-        part_path(key).parent.mkdir(parents=True, exist_ok=True)
-        path.rename(part_path(key))
-    return key
-
-
-def waiting_path(key: uuid.UUID) -> Path:
-    """Give the place of a file that was set aside; out of a bucket, it is brought here first.
-
-    Raises:
-        BucketUnreachableError: the bucket does not answer.
-    """
-    path = part_path(key)
-    if bucket.in_use() and not path.is_file() and bucket.size_of(WAITING + key.hex) is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temp_file() as temp:
-            bucket.fetch(WAITING + key.hex, temp)
-            temp.rename(path)
-    return path
-
-
-def waiting_keys() -> set[uuid.UUID]:
-    """List the keys of files that were set aside; those of uploads under way may be among them.
-
-    Raises:
-        BucketUnreachableError: the bucket does not answer.
-    """
-    names = [path.stem for path in (root() / "uploads").glob("*.part")]
-    if bucket.in_use():
-        names += [key.removeprefix(WAITING) for key, _ in bucket.listing(WAITING)]
-    return {uuid.UUID(name) for name in names if _KEY.fullmatch(name)}
-
-
-def withdraw(key: uuid.UUID) -> None:
-    """Remove a file that was set aside.
-
-    Raises:
-        BucketUnreachableError: the bucket does not answer.
-    """
-    if bucket.in_use():
-        bucket.remove(WAITING + key.hex)
-    part_path(key).unlink(missing_ok=True)
 
 
 def sha256_of(path: Path) -> str:

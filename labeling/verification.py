@@ -9,7 +9,7 @@ from django.apps import apps
 from django.db.models import CharField
 
 from config import bucket
-from labeling import media
+from labeling import handover, media
 from labeling.models import Patch, Upload
 
 
@@ -92,10 +92,10 @@ def _files(tell: Callable[[str], None]) -> Iterator[Stored]:
 
 
 def _objects(tell: Callable[[str], None], *, hashes: bool) -> Iterator[Stored]:
-    """List the bucket's objects; files that wait for a worker have no hash yet and are passed over."""
+    """List the bucket's objects; what is only on its way from one worker to another is passed over."""
     sizes = _known_sizes()
     for key, size_bytes in bucket.listing():
-        if key.startswith(media.WAITING):
+        if key.startswith((handover.WAITING, handover.SHARED)):
             continue
         sha256 = key.rpartition("/")[2]
         tell(sha256)

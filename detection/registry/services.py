@@ -17,7 +17,7 @@ from detection.models import ModelComparison, ModelImport, ModelVersion, Promoti
 from detection.registry.selectors import comparison_of, former_model
 from detection.selectors import current_model, dataset_of
 from detection.services import earlier_run, new_run
-from labeling import media
+from labeling import handover, media
 from labeling import services as labeling
 from labeling.models import DatasetVersion, Study, User
 
@@ -207,7 +207,7 @@ def model_import_start(
     _check_size(size_bytes)
     with media.temp_file() as path:
         _receive(path, stream, size_bytes)
-        file_key = media.set_aside(path)
+        file_key = handover.set_aside(path)
     made = False
     try:
         with transaction.atomic():
@@ -226,7 +226,7 @@ def model_import_start(
         made = True
     finally:
         if not made:
-            media.withdraw(file_key)
+            handover.withdraw(file_key)
     return run, True
 
 

@@ -13,7 +13,7 @@ from detection.choices import OPEN_STATES, RunState
 from detection.models import ModelImport, ModelVersion
 from detection.nn.checkpoint import CheckpointMeta, load_checkpoint
 from detection.nn.errors import CheckpointError
-from labeling import media
+from labeling import handover, media
 from labeling.models import Study
 
 
@@ -31,9 +31,9 @@ def import_model(import_id: int) -> None:
         return
     run = ModelImport.objects.select_related("study").get(pk=import_id)
     with owned(lease, what="import"):
-        _import(lease, run, media.waiting_path(run.file_key))
+        _import(lease, run, handover.waiting_path(run.file_key))
     if not ModelImport.objects.filter(pk=import_id, state__in=OPEN_STATES).exists():
-        media.withdraw(run.file_key)
+        handover.withdraw(run.file_key)
 
 
 def _import(lease: leases.Lease, run: ModelImport, path: Path) -> None:

@@ -16,7 +16,7 @@ from detection.choices import RunState
 from detection.models import DetectionBlock, DetectionRun, ModelImport, TrainingRun
 from detection.registry.services import model_import_start, model_promote
 from detection.runs import detection as detection_runs
-from labeling import media
+from labeling import handover, media
 from labeling.models import Patch, Slide
 from labeling.readers import pool
 from labeling.runs import ingest_slide
@@ -167,7 +167,7 @@ def test_what_an_ended_import_left_in_the_bucket_is_swept_up(people, s3, toy_che
     s3.kill()
     workspace.sweep_imports()
     s3.start()
-    assert media.waiting_keys() == {run.file_key}
+    assert handover.waiting_keys() == {run.file_key}
     workspace.sweep_imports()
     assert s3.objects() == {}
 
@@ -187,3 +187,46 @@ def test_a_training_waits_for_the_bucket_with_its_model(study, s3, monkeypatch):
     run.refresh_from_db()
     assert run.state == RunState.DONE
     assert s3.objects() == {media.key_of(run.trials.get().model.sha256): run.trials.get().model.size_bytes}
+
+
+def test_a_search_goes_on_on_another_machine_with_the_networks_of_the_first(study, s3, own_media, monkeypatch):
+    run = start_training(study, trials=2, space={"learning_rate": [1e-3, 1e-3]})
+    store = media.store_copy
+    monkeypatch.setattr(media, "store_copy", lambda path: (s3.kill(), store(path))[1])
+    runs.train(run.pk)
+    monkeypatch.undo()
+    s3.start()
+    assert all(key.startswith(f"training/{run.pk}/") for key in s3.objects())
+    elsewhere(own_media)
+    rested()
+    runs.train(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.trials.filter(attempts__gt=1).count()) == (RunState.DONE, 0)
+    assert list(s3.objects()) == [media.key_of(run.study.models.get().sha256)]
+
+
+def test_a_network_that_cannot_be_shared_delays_the_search(study, s3):
+    run = start_training(study)
+    s3.kill()
+    for _ in range(4):
+        runs.train(run.pk)
+        run.refresh_from_db()
+        assert (run.state, run.attempts, run.trials.get().attempts) == (RunState.RUNNING, 0, 0)
+        rested()
+    s3.start()
+    runs.train(run.pk)
+    run.refresh_from_db()
+    assert run.state == RunState.DONE
+
+
+def test_what_an_ended_training_left_in_the_bucket_is_swept_up(study, s3):
+    run = start_training(study)
+    path = workspace.folder(run.pk) / "trial-1-fold.safetensors"
+    path.write_bytes(b"network")
+    handover.share(path)
+    workspace.sweep()
+    assert list(s3.objects()) == [f"training/{run.pk}/{path.name}"]
+    TrainingRun.objects.update(state=RunState.CANCELLED, finished_at=Now() - timedelta(seconds=workspace.GRACE_S + 1))
+    workspace.remove(-1)
+    workspace.sweep()
+    assert (s3.objects(), path.exists()) == ({}, False)

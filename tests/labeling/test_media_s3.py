@@ -15,7 +15,7 @@ import pytest
 
 from config import bucket
 from config.bucket import BucketUnreachableError
-from labeling import copies, media
+from labeling import copies, handover, media
 from tests.conftest import ROOT
 
 LONG_AGO = time.time() - 3600
@@ -257,7 +257,7 @@ READ_ON = """
 import random, sys
 import django
 django.setup()
-from labeling import copies, media
+from labeling import copies, handover, media
 copies.GRACE_S = 0.0
 names = sys.argv[1:]
 for _ in range(12):
@@ -293,10 +293,10 @@ def test_processes_that_fetch_and_make_room_at_once_never_read_wrong_bytes(s3, o
 def test_a_file_set_aside_is_found_by_another_machine_and_withdrawn(s3, own_media):
     with media.temp_file() as path:
         path.write_bytes(b"no model yet")
-        key = media.set_aside(path)
+        key = handover.set_aside(path)
     wipe(own_media)
-    assert media.waiting_path(key).read_bytes() == b"no model yet"
-    assert media.waiting_keys() == {key}
-    media.withdraw(key)
-    assert (media.waiting_keys(), s3.objects()) == (set(), {})
-    assert not media.waiting_path(key).exists()
+    assert handover.waiting_path(key).read_bytes() == b"no model yet"
+    assert handover.waiting_keys() == {key}
+    handover.withdraw(key)
+    assert (handover.waiting_keys(), s3.objects()) == (set(), {})
+    assert not handover.waiting_path(key).exists()

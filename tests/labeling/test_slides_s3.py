@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db.models.functions import Now
 
 from config import bucket
-from labeling import media, runs
+from labeling import handover, media, runs
 from labeling.choices import SlideState
 from labeling.models import Slide, Upload
 from labeling.readers import pool
@@ -122,7 +122,7 @@ def test_verify_is_content_with_a_whole_bucket(slide, capsys):
     prepared(slide)
     with media.temp_file() as path:
         path.write_bytes(b"waits")
-        media.set_aside(path)
+        handover.set_aside(path)
     assert verified(capsys) == verified(capsys, "--hashes") == (0, [])
 
 
