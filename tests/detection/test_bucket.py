@@ -21,6 +21,7 @@ from labeling.models import Patch, Slide
 from labeling.readers import pool
 from labeling.runs import ingest_slide
 from tests.detection.makers import current_model, disc_field, scattered, start_detection, start_training, store_slide
+from tests.detection.test_side_by_side import QUICK, SPACE
 from tests.labeling.test_media_s3 import wipe
 from tests.labeling.test_uploads import create, send
 
@@ -190,7 +191,7 @@ def test_a_training_waits_for_the_bucket_with_its_model(study, s3, monkeypatch):
 
 
 def test_a_search_goes_on_on_another_machine_with_the_networks_of_the_first(study, s3, own_media, monkeypatch):
-    run = start_training(study, trials=2, space={"learning_rate": [1e-3, 1e-3]})
+    run = start_training(study, trials=2, recipe=QUICK, space=SPACE)
     store = media.store_copy
     monkeypatch.setattr(media, "store_copy", lambda path: (s3.kill(), store(path))[1])
     runs.train(run.pk)

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -31,9 +32,8 @@ def copy_of(own_media: Path, sha256: str) -> Path:
 
 def wipe(own_media: Path) -> None:
     """Be another machine: nothing of what this one had on its disk."""
-    for path in own_media.rglob("*"):
-        if path.is_file():
-            path.unlink()
+    shutil.rmtree(own_media)
+    own_media.mkdir()
 
 
 def left_over(own_media: Path) -> list[Path]:
