@@ -52,12 +52,20 @@ def held(path: Path) -> Iterator[bool]:
 def shrink(folder: Path, *, limit_bytes: int) -> None:
     """Remove the longest unused copies until the others have room in the limit; what is in use stays beyond it."""
     found = sorted(_found(folder))
-    surplus = sum(size_bytes for _, size_bytes, _ in found) - limit_bytes
+    _free(found, sum(size_bytes for _, size_bytes, _ in found) - limit_bytes)
+
+
+def free(folder: Path, wanted_bytes: int) -> None:
+    """Remove the longest unused copies until the disk has so much more room, or none is left that may go."""
+    _free(sorted(_found(folder)), wanted_bytes)
+
+
+def _free(found: list[tuple[float, int, Path]], wanted_bytes: int) -> None:
     for _, size_bytes, path in found:
-        if surplus <= 0:
+        if wanted_bytes <= 0:
             break
         if _removed(path):
-            surplus -= size_bytes
+            wanted_bytes -= size_bytes
 
 
 def _found(folder: Path) -> Iterator[tuple[float, int, Path]]:

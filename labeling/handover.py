@@ -98,7 +98,8 @@ def shared_runs() -> set[int]:
     """
     if not bucket.in_use():
         return set()
-    return {int(key.split("/")[1]) for key, _ in bucket.listing(SHARED)}
+    names = {key.split("/")[1] for key, _ in bucket.listing(SHARED)}
+    return {int(name) for name in names if name.isdecimal()}
 
 
 def unshare(run_id: int) -> None:

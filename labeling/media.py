@@ -248,13 +248,16 @@ def temp_file() -> Iterator[Path]:
 
 
 def check_room(size_bytes: int) -> None:
-    """Refuse a file that would fill the disk.
+    """Refuse a file that would fill the disk; copies of what lies in a bucket make room for it.
 
     Raises:
         DiskFullError: less than the file and a reserve of 512 MiB are free.
     """
     root().mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(root()).free
+    if bucket.in_use() and free < size_bytes + RESERVE_BYTES:
+        copies.free(_copies(), size_bytes + RESERVE_BYTES - free)
+        free = shutil.disk_usage(root()).free
     if free < size_bytes + RESERVE_BYTES:
         raise DiskFullError(
             f"The server's disk has {free / 1e9:.1f} GB left and this file needs {size_bytes / 1e9:.1f} GB. "

@@ -97,7 +97,8 @@ def _objects(tell: Callable[[str], None], *, hashes: bool) -> Iterator[Stored]:
     for key, size_bytes in bucket.listing():
         if key.startswith((handover.WAITING, handover.SHARED)):
             continue
-        sha256 = key.rpartition("/")[2]
+        name = key.rpartition("/")[2]
+        sha256 = name if media.key_of(name) == key else key
         tell(sha256)
         yield Stored(sha256, f"object {key}", _damage(key, size_bytes, sizes.get(sha256, size_bytes), hashes=hashes))
 

@@ -180,6 +180,21 @@ def test_the_longest_unused_copies_make_room(s3, own_media, settings):
     assert media.path_of(second).read_bytes() == bytes([1]) * 10
 
 
+def test_copies_make_room_where_the_disk_is_short(s3, own_media, monkeypatch):
+    paths = [old(own_media, media.store_bytes(bytes([n]) * 10), 3000 - n) for n in range(3)]
+    there = [path.exists() for path in paths]
+
+    def usage(_: Path) -> SimpleNamespace:
+        return SimpleNamespace(free=media.RESERVE_BYTES + 10 * sum(not path.exists() for path in paths))
+
+    monkeypatch.setattr("labeling.media.shutil.disk_usage", usage)
+    media.check_room(15)
+    assert there == [True] * 3
+    assert [path.exists() for path in paths] == [False, False, True]
+    with pytest.raises(media.DiskFullError):
+        media.check_room(31)
+
+
 def test_a_copy_that_somebody_has_just_asked_for_stays(s3, own_media, settings):
     settings.MEDIA_CACHE_BYTES = 1
     paths = [media.path_of(media.store_bytes(bytes([n]) * 10)) for n in range(3)]

@@ -133,12 +133,14 @@ def test_verify_names_what_is_missing_and_of_another_size(slide, tmp_path, capsy
     bucket.put(other, media.key_of(slide.sha256))
     bucket.remove(media.key_of(slide.pyramid_sha256))
     nobodys = media.store_bytes(b"nobody's")
+    bucket.put(other, "notes.txt")
     code, found = verified(capsys)
     assert code == 1
     names = (slide.sha256, slide.pyramid_sha256, nobodys)
     kinds = {(d["kind"], sha256) for d in found for sha256 in names if sha256 in d["what"]}
     assert kinds == {("damaged", slide.sha256), ("missing", slide.pyramid_sha256), ("unnamed", nobodys)}
-    assert len(found) == 3
+    assert [d["what"] for d in found if "notes.txt" in d["what"]] == ["object notes.txt: no row names it"]
+    assert len(found) == 4
 
 
 def test_verify_reads_the_bytes_only_when_asked(slide, tmp_path, capsys):
