@@ -48,3 +48,10 @@ class ConflictError(DomainError):
 
     code = "conflict"
     status = 409
+
+
+class UnavailableError(DomainError):
+    """Something that the server needs does not answer now; the same will work once it does."""
+
+    code = "unavailable"
+    status = 503

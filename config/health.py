@@ -12,6 +12,9 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, connection
 
+from config import bucket
+from config.errors import UnavailableError
+
 logger = logging.getLogger(__name__)
 
 QUEUES = ("slides", "detection", "training")
@@ -48,16 +51,23 @@ def _media() -> bool:
     return os.access(Path(settings.MEDIA_ROOT), os.W_OK)
 
 
+def _bucket() -> bool:
+    bucket.check()
+    return True
+
+
 def _answers(check: Callable[[], bool]) -> bool:
     try:
         return check()
-    except (DatabaseError, redis.RedisError, OSError):
+    except (DatabaseError, redis.RedisError, OSError, UnavailableError):
         return False
 
 
 def readiness() -> Readiness:
     """Check every part; a part that does not answer is False, never an exception."""
     checks = {"database": _answers(_database), "broker": _answers(_broker), "media": _answers(_media)}
+    if bucket.in_use():
+        checks["bucket"] = _answers(_bucket)
     for name in (*QUEUES, "beat"):
         checks[name] = checks["broker"] and _answers(lambda name=name: bool(cache.get(f"alive:{name}")))  # type: ignore[misc]
     return {"status": "ready" if all(checks.values()) else "not ready", "checks": checks}

@@ -17,7 +17,7 @@ from django.db import DatabaseError, connection, models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from config.errors import DomainError
+from config.errors import DomainError, UnavailableError
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +26,8 @@ WORKER_DIED = (
     "The worker stopped in the middle of this three times. Ask an admin to look at the server's memory and log."
 )
 _BEATS_A_LEASE = 8
+PAUSE_S = 20.0
+"""How long a row rests when something that the work needs does not answer."""
 
 
 class LostError(Exception):
@@ -64,6 +66,11 @@ class Lease:
     def finish(self, **values: Any) -> bool:
         """End the work with these values; False: throw the work away."""
         return self.update(lease_until=None, **values)
+
+    def postpone(self, **news: Any) -> bool:
+        """Let the row rest for a moment and be taken again; it was nobody's fault, so the attempt does not count."""
+        until = Now() + timedelta(seconds=PAUSE_S)
+        return self.update(lease_until=until, attempts=F("attempts") - 1, **news)
 
     def give_back(self, *, error: str, rest: str = QUEUED, **failed: Any) -> bool:
         """Note that this attempt failed: the row rests until the next one, or has failed with the last one.
@@ -209,6 +216,8 @@ def owned(lease: Lease, *, what: str) -> Iterator[Heartbeat]:
             yield beat
     except LostError:
         logger.info("%s %s was cancelled or taken over", what, lease.pk)
+    except UnavailableError as error:
+        lease.postpone(message=error.message)
     except DomainError as error:
         lease.finish(state=FAILED, error_code=error.code, error=error.message, message="", finished_at=Now())
     except Exception as error:

@@ -1,5 +1,6 @@
 """Settings of the whole server; everything that differs between machines comes from the environment."""
 
+import os
 from pathlib import Path
 
 import environ
@@ -7,6 +8,7 @@ from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from config.brokers import broker_url
+from config.bucket import storages_from
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -165,7 +167,9 @@ MEDIA_ROOT = env.str("TILSCOPE_MEDIA_ROOT", default=str(BASE_DIR / "media"))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    **storages_from(os.environ),
 }
+MEDIA_CACHE_BYTES = env.int("TILSCOPE_MEDIA_CACHE_BYTES", default=20 * 1024**3)
 UPLOAD_LIMIT_BYTES = env.int("TILSCOPE_UPLOAD_LIMIT_BYTES", default=64 * 1024**3)
 MODEL_LIMIT_BYTES = env.int("TILSCOPE_MODEL_LIMIT_BYTES", default=512 * 1024**2)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024**2

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from numpy.typing import NDArray
 
-from config.errors import ConflictError, DomainError
+from config.errors import ConflictError, DomainError, UnavailableError
 from detection import exports, selectors
 from detection.choices import COUNTED_STATES
 from detection.models import DetectionRun, Proposal
@@ -150,6 +150,8 @@ def _crop(find: Find) -> Crop | None:
     try:
         with readers.slide_reader(slide.file_sha256) as reader:
             return _crop_from(reader, find, slide)
+    except UnavailableError:
+        raise
     except DomainError:
         return None
 

@@ -4,17 +4,22 @@ Nothing serves these folders and no row names them, so ``verify`` passes them ov
 here or among the files of models that wait for their inspection, is swept up in time.
 """
 
+import logging
 import shutil
-import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from config.errors import UnavailableError
 from detection.choices import FINAL_STATES
 from detection.models import ModelImport, TrainingRun
-from labeling import media
+from labeling import handover, media
+
+logger = logging.getLogger(__name__)
 
 GRACE_S = 60
 """A worker that has just lost its run may still be writing into the folder, or reading the file."""
@@ -28,35 +33,40 @@ def folder(run_id: int) -> Path:
 
 
 def remove(run_id: int) -> None:
-    """Remove a run's folder, if there is one."""
+    """Remove a run's folder, if there is one, and what was shared of it."""
     shutil.rmtree(_root() / str(run_id), ignore_errors=True)
+    with _once_the_bucket_answers():
+        handover.unshare(run_id)
 
 
 def sweep() -> None:
     """Remove what is left of runs that ended without their worker: cancelled while it was dead, or failed with it."""
-    if _root().is_dir():
-        found = {int(path.name) for path in _root().iterdir() if path.name.isdecimal()}
-        for run_id in TrainingRun.objects.filter(_long_ended(), pk__in=found).values_list("pk", flat=True):
-            remove(run_id)
+    found = {int(path.name) for path in _root().glob("*") if path.name.isdecimal()}
+    with _once_the_bucket_answers():
+        found |= handover.shared_runs()
+    for run_id in TrainingRun.objects.filter(_long_ended(), pk__in=found).values_list("pk", flat=True):
+        remove(run_id)
 
 
 def sweep_imports() -> None:
     """Remove model files whose worker died between the verdict and their removal, or over them three times."""
-    keys = [_key(path) for path in (media.root() / "uploads").glob("*.part")]
-    ended = ModelImport.objects.filter(_long_ended(), file_key__in=[key for key in keys if key is not None])
-    for key in ended.values_list("file_key", flat=True):
-        media.part_path(key).unlink(missing_ok=True)
+    with _once_the_bucket_answers():
+        ended = ModelImport.objects.filter(_long_ended(), file_key__in=handover.waiting_keys())
+        for key in ended.values_list("file_key", flat=True):
+            handover.withdraw(key)
+
+
+@contextmanager
+def _once_the_bucket_answers() -> Iterator[None]:
+    """Put off the sweeping up until the next time."""
+    try:
+        yield
+    except UnavailableError:
+        logger.warning("what ended runs left is swept up once the bucket answers")
 
 
 def _long_ended() -> Q:
     return Q(state__in=FINAL_STATES, finished_at__lt=Now() - timedelta(seconds=GRACE_S))
-
-
-def _key(path: Path) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(path.stem)
-    except ValueError:
-        return None
 
 
 def _root() -> Path:

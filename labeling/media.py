@@ -1,4 +1,8 @@
-"""The media store: files under their SHA-256, written once, never changed."""
+"""The media store: files under their SHA-256, written once, never changed.
+
+They lie in a local folder, or in a bucket. With a bucket, a file is stored once the bucket has it, and the local folder
+keeps copies of what is in use, besides the uploads under way.
+"""
 
 import errno
 import hashlib
@@ -7,12 +11,14 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from django.conf import settings
 
+from config import bucket
 from config.errors import DomainError
+from labeling import copies
 
 _CHUNK = 4 * 1024**2
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -39,14 +45,77 @@ def root() -> Path:
 
 
 def path_of(sha256: str) -> Path:
-    """Give the place of a file in the store, whether it is there or not.
+    """Give the place of a file in the store, whether it is there or not; out of a bucket, it is brought here first.
+
+    Open it at once: a copy that nobody has asked for or held for a minute may make room for others.
 
     Raises:
-        MediaError: the text is no SHA-256.
+        MediaError: the text is no SHA-256, or the file came damaged out of the bucket (``media_damaged``).
+        BucketUnreachableError: the bucket does not answer.
+        DiskFullError: there is no room for a copy.
     """
+    _check_name(sha256)
+    if not bucket.in_use():
+        return root() / key_of(sha256)
+    place = _copies() / sha256[:2] / sha256
+    if not copies.touch(place):
+        with copies.alone(root() / "tmp" / f"{sha256}.lock"):
+            if not copies.touch(place):
+                _bring(sha256, place)
+    return place
+
+
+@contextmanager
+def held(sha256: str) -> Iterator[Path]:
+    """Give the place of a file that will be opened by its name again and again; it stays there meanwhile.
+
+    Raises:
+        MediaError: see ``path_of``, like the others.
+    """
+    with ExitStack() as stack:
+        path = path_of(sha256)
+        while bucket.in_use() and not stack.enter_context(copies.held(path)):
+            if bucket.size_of(key_of(sha256)) is None:
+                break
+            path = path_of(sha256)
+        yield path
+
+
+def key_of(sha256: str) -> str:
+    """Name a file within the folder, or the bucket."""
+    return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
+
+
+def _check_name(sha256: str) -> None:
     if not _SHA256.fullmatch(sha256):
         raise MediaError("This is no SHA-256.", code="media_bad_hash")
-    return root() / sha256[:2] / sha256[2:4] / sha256
+
+
+def _copies() -> Path:
+    # A folder of its own: what was stored before there was a bucket is no copy and is never removed.
+    return root() / "cache"
+
+
+def _bring(sha256: str, place: Path) -> None:
+    """Make a copy of a file in the bucket, if it is there."""
+    size_bytes = bucket.size_of(key_of(sha256))
+    if size_bytes is None:
+        return
+    copies.shrink(_copies(), limit_bytes=settings.MEDIA_CACHE_BYTES - size_bytes)
+    check_room(size_bytes)
+    with temp_file() as path:
+        bucket.fetch(key_of(sha256), path)
+        if sha256_of(path) != sha256:
+            raise _damaged()
+        path.chmod(0o440)
+        fsync(path)
+        _make_folder(place.parent)
+        path.rename(place)
+        fsync(place.parent)
+
+
+def _damaged() -> MediaError:
+    return MediaError("A file in the media store is damaged. Run `manage.py verify`.", code="media_damaged")
 
 
 def part_path(upload_id: uuid.UUID) -> Path:
@@ -72,22 +141,47 @@ def store_file(temp_path: Path, *, sha256: str | None = None) -> str:
 
     Raises:
         MediaError: the store holds another file under this hash: it was damaged.
+        BucketUnreachableError: the bucket does not answer; the file is still where it was.
     """
     digest = sha256 or sha256_of(temp_path)
-    target = path_of(digest)
+    _check_name(digest)
     temp_path.chmod(0o440)
     fsync(temp_path)
+    if bucket.in_use():
+        put(temp_path, digest)
+        target = _copies() / digest[:2] / digest
+        copies.touch(target)
+    else:
+        target = root() / key_of(digest)
     _make_folder(target.parent)
     try:
         _link(temp_path, target)
     except FileExistsError:
         if target.stat().st_size != temp_path.stat().st_size:
-            raise MediaError(
-                "A file in the media store is damaged. Run `manage.py verify`.", code="media_damaged"
-            ) from None
+            raise _damaged() from None
     fsync(target.parent)
     temp_path.unlink()
+    if bucket.in_use():
+        copies.shrink(_copies(), limit_bytes=settings.MEDIA_CACHE_BYTES)
     return digest
+
+
+def put(path: Path, sha256: str) -> bool:
+    """Write a file into the bucket, unless it is there.
+
+    Returns:
+        Whether it was not there.
+
+    Raises:
+        MediaError: the bucket holds another file under this hash.
+        BucketUnreachableError: the bucket does not answer.
+    """
+    size_bytes = bucket.size_of(key_of(sha256))
+    if size_bytes is None:
+        bucket.put(path, key_of(sha256))
+    elif size_bytes != path.stat().st_size:
+        raise _damaged()
+    return size_bytes is None
 
 
 def _link(temp_path: Path, target: Path) -> None:
@@ -154,13 +248,16 @@ def temp_file() -> Iterator[Path]:
 
 
 def check_room(size_bytes: int) -> None:
-    """Refuse a file that would fill the disk.
+    """Refuse a file that would fill the disk; copies of what lies in a bucket make room for it.
 
     Raises:
         DiskFullError: less than the file and a reserve of 512 MiB are free.
     """
     root().mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(root()).free
+    if bucket.in_use() and free < size_bytes + RESERVE_BYTES:
+        copies.free(_copies(), size_bytes + RESERVE_BYTES - free)
+        free = shutil.disk_usage(root()).free
     if free < size_bytes + RESERVE_BYTES:
         raise DiskFullError(
             f"The server's disk has {free / 1e9:.1f} GB left and this file needs {size_bytes / 1e9:.1f} GB. "
@@ -170,7 +267,7 @@ def check_room(size_bytes: int) -> None:
 
 
 def stored() -> Iterator[Path]:
-    """List every file of the store."""
+    """List every file of the local store; with a bucket, what was stored before there was one."""
     for path in sorted(root().glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*")):
         if path.is_file():
             yield path

@@ -26,13 +26,15 @@ class ReaderPool:
     @contextmanager
     def reader(self, sha256: str) -> Iterator[SlideReader]:
         """Lend a reader of a stored file; after an error it is closed, not kept."""
-        reader = self._take(sha256) or SlideReader(media.path_of(sha256))
-        try:
-            yield reader
-        except BaseException:
-            reader.close()
-            raise
-        self._give_back(sha256, reader)
+        # OpenSlide opens the file by its name with every read.
+        with media.held(sha256) as path:
+            reader = self._take(sha256) or SlideReader(path)
+            try:
+                yield reader
+            except BaseException:
+                reader.close()
+                raise
+            self._give_back(sha256, reader)
 
     def close(self) -> None:
         """Close every idle reader."""

@@ -3,12 +3,13 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import chain
 
 from django.apps import apps
 from django.db.models import CharField
 
-from labeling import media
+from config import bucket
+from labeling import handover, media
 from labeling.models import Patch, Upload
 
 
@@ -20,6 +21,7 @@ class Difference:
     what: str
 
 
+NOT_ITS_BYTES = "its bytes are not those of its name"
 # Their hashes name no file of their own: PNG bytes in a row, a set of rows, a second note of a slide's file.
 _NO_FILE = {"patch", "datasetversion", "upload"}
 
@@ -45,30 +47,78 @@ def named_files() -> dict[str, str]:
     return named
 
 
-def differences(*, on_file: Callable[[Path], None] | None = None) -> Iterator[Difference]:
+@dataclass(frozen=True)
+class Stored:
+    """A file of the store, and what is wrong with its bytes: nothing, as a rule."""
+
+    sha256: str
+    place: str
+    damage: str = ""
+
+
+def differences(*, on_file: Callable[[str], None] | None = None, hashes: bool = False) -> Iterator[Difference]:
     """Find what is missing, damaged, or named by no row.
 
     Args:
-        on_file: called with each file before it is read.
+        on_file: called with the name of each file before it is looked at.
+        hashes: with a bucket, read every object and hash it too; otherwise sizes are compared. Local files always are.
 
     Yields:
         One difference after the other; ``unnamed`` files are harmless and only take room.
+
+    Raises:
+        BucketUnreachableError: the bucket does not answer.
     """
     named = named_files()
     present = set()
-    for path in media.stored():
-        present.add(path.name)
-        if on_file:
-            on_file(path)
-        if media.sha256_of(path) != path.name:
-            yield Difference("damaged", f"{path}: its bytes are not those of its name")
-        elif path.name not in named:
-            yield Difference("unnamed", f"{path}: no row names it")
+    tell = on_file or (lambda _: None)
+    for file in _objects(tell, hashes=hashes) if bucket.in_use() else _files(tell):
+        present.add(file.sha256)
+        if file.damage:
+            yield Difference("damaged", f"{file.place}: {file.damage}")
+        elif file.sha256 not in named:
+            yield Difference("unnamed", f"{file.place}: no row names it")
     for sha256, row in named.items():
         if sha256 not in present:
             yield Difference("missing", f"{row}: its file {sha256} is not in the store")
     yield from _patches()
     yield from _uploads()
+
+
+def _files(tell: Callable[[str], None]) -> Iterator[Stored]:
+    for path in media.stored():
+        tell(path.name)
+        yield Stored(path.name, str(path), "" if media.sha256_of(path) == path.name else NOT_ITS_BYTES)
+
+
+def _objects(tell: Callable[[str], None], *, hashes: bool) -> Iterator[Stored]:
+    """List the bucket's objects; what is only on its way from one worker to another is passed over."""
+    sizes = _known_sizes()
+    for key, size_bytes in bucket.listing():
+        if key.startswith((handover.WAITING, handover.SHARED)):
+            continue
+        name = key.rpartition("/")[2]
+        sha256 = name if media.key_of(name) == key else key
+        tell(sha256)
+        yield Stored(sha256, f"object {key}", _damage(key, size_bytes, sizes.get(sha256, size_bytes), hashes=hashes))
+
+
+def _damage(key: str, size_bytes: int, known_bytes: int, *, hashes: bool) -> str:
+    if size_bytes != known_bytes:
+        return f"it has {size_bytes:,} bytes, and the row that names it says {known_bytes:,}"
+    if not hashes:
+        return ""
+    with media.temp_file() as path:
+        bucket.fetch(key, path)
+        return "" if media.key_of(media.sha256_of(path)) == key else NOT_ITS_BYTES
+
+
+def _known_sizes() -> dict[str, int]:
+    """Map hashes to sizes, where rows tell them."""
+    tables = [apps.get_model(label) for label, column in file_columns() if column == "sha256"]
+    sized = [table for table in tables if any(field.name == "size_bytes" for field in table._meta.get_fields())]
+    pairs = [table._default_manager.values_list("sha256", "size_bytes").iterator(chunk_size=2000) for table in sized]
+    return dict(chain.from_iterable(pairs))
 
 
 def _patches() -> Iterator[Difference]:

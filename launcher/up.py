@@ -29,6 +29,7 @@ NAMES = {
     "database": "the database",
     "broker": "the broker",
     "media": "the media folder",
+    "bucket": "the bucket of the media store",
     "slides": "the slides worker",
     "detection": "the detection worker",
     "training": "the training worker",

@@ -17,7 +17,7 @@ from detection.models import ModelComparison, ModelImport, ModelVersion, Promoti
 from detection.registry.selectors import comparison_of, former_model
 from detection.selectors import current_model, dataset_of
 from detection.services import earlier_run, new_run
-from labeling import media
+from labeling import handover, media
 from labeling import services as labeling
 from labeling.models import DatasetVersion, Study, User
 
@@ -207,6 +207,9 @@ def model_import_start(
     _check_size(size_bytes)
     with media.temp_file() as path:
         _receive(path, stream, size_bytes)
+        file_key = handover.set_aside(path)
+    made = False
+    try:
         with transaction.atomic():
             Study.objects.select_for_update().get(pk=study.pk)
             earlier = earlier_run(ModelImport, user, client_key, asked)
@@ -215,11 +218,15 @@ def model_import_start(
             run = ModelImport.objects.create(
                 study=study,
                 file_name=file_name[:255],
+                file_key=file_key,
                 size_bytes=size_bytes,
                 **new_run(ModelImport, study, user, client_key, asked),
             )
-            _set_aside(path, run)
             ring(tasks.import_model, run.pk)
+        made = True
+    finally:
+        if not made:
+            handover.withdraw(file_key)
     return run, True
 
 
@@ -258,13 +265,6 @@ def _piece(stream: ByteStream) -> bytes:
         return stream.read(SLICE_BYTES)
     except OSError:
         return b""
-
-
-def _set_aside(path: Path, run: ModelImport) -> None:
-    """Put a file where the worker looks for it."""
-    target = media.part_path(run.file_key)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    path.rename(target)
 
 
 def checkpoint_path(model: ModelVersion) -> Path:

@@ -11,7 +11,7 @@ from django.db.models import F, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Now
 from numpy.typing import NDArray
 
-from config.errors import DomainError
+from config.errors import DomainError, UnavailableError
 from detection import exports, leases
 from detection.choices import BlockState, RunState
 from detection.models import DetectionBlock, DetectionRun
@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 MESSAGE_S = 10.0
 """How long one message works: long enough to be cheap, short enough that no run waits behind a large one."""
 SHUFFLE_SEED = 20
+LOOKING, WAITS = "Looking for cells", "The store of the image files does not answer; it is tried again"
 _NAMED_BLOCKS = 5
 
 Points = NDArray[np.float32]
@@ -46,8 +47,9 @@ def detect(run_id: int, *, seconds: float = MESSAGE_S) -> bool:
     """
     tell_device()
     DetectionRun.objects.filter(pk=run_id, state=RunState.QUEUED).update(
-        state=RunState.RUNNING, started_at=Coalesce("started_at", Now()), message="Looking for cells"
+        state=RunState.RUNNING, started_at=Coalesce("started_at", Now()), message=LOOKING
     )
+    DetectionRun.objects.filter(pk=run_id, state=RunState.RUNNING, message=WAITS).update(message=LOOKING)
     run = DetectionRun.objects.select_related("slide").filter(pk=run_id).first()
     until = time.monotonic() + seconds
     while run is not None and time.monotonic() < until:
@@ -69,6 +71,9 @@ def _work(run: DetectionRun, lease: leases.Lease) -> None:
     try:
         with leases.Heartbeat(lease):
             _detect_one(run, lease)
+    except UnavailableError:
+        lease.postpone()
+        DetectionRun.objects.filter(pk=run.pk, state=RunState.RUNNING).update(message=WAITS)
     except DomainError as error:
         lease.give_back(error=error.message)
         _fail_run(run, error.code, error.message)
@@ -164,6 +169,8 @@ def _finish_if_whole(run: DetectionRun) -> None:
     try:
         with leases.Heartbeat(lease):
             _finish(run, lease)
+    except UnavailableError:
+        lease.postpone(message=WAITS)
     except Exception as error:
         lease.give_back(
             error=f"The result could not be put together ({type(error).__name__}).",

@@ -13,7 +13,7 @@ from detection.choices import OPEN_STATES, RunState
 from detection.models import ModelImport, ModelVersion
 from detection.nn.checkpoint import CheckpointMeta, load_checkpoint
 from detection.nn.errors import CheckpointError
-from labeling import media
+from labeling import handover, media
 from labeling.models import Study
 
 
@@ -30,11 +30,10 @@ def import_model(import_id: int) -> None:
     if lease is None:
         return
     run = ModelImport.objects.select_related("study").get(pk=import_id)
-    path = media.part_path(run.file_key)
     with owned(lease, what="import"):
-        _import(lease, run, path)
+        _import(lease, run, handover.waiting_path(run.file_key))
     if not ModelImport.objects.filter(pk=import_id, state__in=OPEN_STATES).exists():
-        path.unlink(missing_ok=True)
+        handover.withdraw(run.file_key)
 
 
 def _import(lease: leases.Lease, run: ModelImport, path: Path) -> None:

@@ -17,6 +17,7 @@ from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Now
 from numpy.typing import NDArray
 
+from config.errors import UnavailableError
 from config.leases import LostError
 from detection import leases, selectors
 from detection.choices import OPEN_STATES, TrialState, WhyStopped
@@ -41,6 +42,7 @@ from detection.runs.trials import (
     result_of,
     why_ended,
 )
+from labeling import handover
 from labeling.choices import Side
 from labeling.models import DatasetVersion, LabelClass, Study
 
@@ -132,6 +134,7 @@ class Search:
         Raises:
             LostError: the run is not ours any more.
             TrainingError: see ``fit``.
+            UnavailableError: the network could not be shared with other machines.
         """
         lease = self._claim()
         if lease is None:
@@ -141,6 +144,10 @@ class Search:
                 self._work_on(Trial.objects.get(pk=lease.pk), Hold(lease, beat))
         except LostError:
             self.work.reins.check_held()
+        except UnavailableError:
+            # The trial is not farther, and that is not its fault.
+            lease.update(attempts=F("attempts") - 1)
+            raise
         finally:
             lease.update(lease_until=None)
         self._tidy()
@@ -222,7 +229,9 @@ class Search:
     ) -> None:
         """Keep the network if it is the trial's best, then the row; a kill between the two repeats the last step."""
         if self._is_best_fold(trial, result):
-            save_checkpoint(self.network_path(trial, result["fold"]), outcome.model, self._meta(trial, outcome))
+            path = self.network_path(trial, result["fold"])
+            save_checkpoint(path, outcome.model, self._meta(trial, outcome))
+            handover.share(path)
         results = [*trial.fold_results, result]
         state = self._state_after(trial, results)
         folds = [one for one in results if one["fold"] in self.folds]
@@ -318,7 +327,7 @@ class Search:
         """Give the network that a trial is worth: of the whole side where there is one, else of its best fold."""
         whole = result_of(trial, WHOLE)
         has_whole = whole is not None and whole["validation_loss"] is not None
-        return self.network_path(trial, WHOLE if has_whole else 1)
+        return handover.shared(self.network_path(trial, WHOLE if has_whole else 1))
 
     def _state_path(self, trial: Trial, fold: int) -> Path:
         return self.work.folder / f"trial-{trial.number}-fold-{fold}.state"

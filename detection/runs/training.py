@@ -12,7 +12,7 @@ from django.db.models import F, Max, Q
 from django.db.models.functions import Coalesce, Now
 from numpy.typing import NDArray
 
-from config.errors import DomainError
+from config.errors import DomainError, UnavailableError
 from config.leases import LostError
 from detection import leases, workspace
 from detection.choices import FINAL_STATES, OPEN_STATES, RunState, TrialState
@@ -64,6 +64,8 @@ def train(run_id: int) -> bool:
             _train(Hold(lease, beat))
     except LostError:
         logger.info("training run %s was cancelled or taken over", run_id)
+    except UnavailableError as error:
+        lease.postpone(message=error.message)
     except DomainError as error:
         _fail(lease, error.code, error.message)
     except Exception as error:

@@ -15,7 +15,8 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import F, FloatField, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Now
 
-from config.errors import DomainError
+from config.errors import DomainError, UnavailableError
+from config.leases import PAUSE_S
 from labeling import media
 from labeling.choices import SlideState
 from labeling.models import Slide, Upload
@@ -67,6 +68,8 @@ def ingest_slide(slide_id: int) -> None:
         _finish(slide, prepared)
     except LeaseLostError:
         logger.warning("slide %s was taken over by another worker", slide_id)
+    except UnavailableError as error:
+        _postpone(slide, error.message)
     except DomainError as error:
         _fail(slide, error.code, error.message, again=error.code in PASSING)
     except Exception:
@@ -155,16 +158,17 @@ def _heartbeat(slide: Slide) -> Iterator[None]:
 
 
 def _prepare(slide: Slide) -> Prepared:
-    original = media.path_of(slide.sha256)
-    if not original.is_file():
-        raise DomainError("The slide's file is missing from the media store. Upload it again.", code="slide_missing")
-    inspection = inspect_slide(original)
-    pyramid_sha256 = ""
-    if inspection.needs_pyramid:
-        _say(slide, 0, 0, "Building the zoom levels")
-        pyramid_sha256 = _pyramid(slide, original, inspection)
+    with media.held(slide.sha256) as original:
+        if not original.is_file():
+            words = "The slide's file is missing from the media store. Upload it again."
+            raise DomainError(words, code="slide_missing")
+        inspection = inspect_slide(original)
+        pyramid_sha256 = ""
+        if inspection.needs_pyramid:
+            _say(slide, 0, 0, "Building the zoom levels")
+            pyramid_sha256 = _pyramid(slide, original, inspection)
     _say(slide, 0, 0, "Drawing the overview")
-    with SlideReader(media.path_of(pyramid_sha256 or slide.sha256)) as reader:
+    with media.held(pyramid_sha256 or slide.sha256) as path, SlideReader(path) as reader:
         picture = media.store_bytes(thumbnail(reader))
         return Prepared(inspection, reader.size, pyramid_sha256, picture)
 
@@ -220,3 +224,10 @@ def _fail(slide: Slide, code: str, words: str, *, again: bool) -> None:
     """Note the failure; what may pass is tried again, three times in all."""
     state = SlideState.QUEUED if again and slide.attempts < settings.LEASE_ATTEMPTS else SlideState.FAILED
     _mine(slide).update(state=state, error_code=code, error=words, message="", done=0, total=0, lease_until=None)
+
+
+def _postpone(slide: Slide, words: str) -> None:
+    """Let the slide rest for a moment and be taken again; the attempt does not count."""
+    _mine(slide).update(
+        lease_until=Now() + timedelta(seconds=PAUSE_S), attempts=F("attempts") - 1, message=words, done=0, total=0
+    )

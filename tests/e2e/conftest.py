@@ -91,12 +91,20 @@ def wait_ready(address: str, process: "subprocess.Popen[bytes]", log: Path) -> N
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """Start the product as a newcomer does, on an empty home, and stop it."""
-    home = tmp_path_factory.mktemp("product") / "home"
+    with running_product(tmp_path_factory.mktemp("product")) as product:
+        yield product
+
+
+@contextmanager
+def running_product(folder: Path, **settings: str) -> Iterator[Product]:
+    """Start the product on an empty home, with nothing set for it but what is given, and stop it."""
+    home = folder / "home"
     port = free_port()
     log = home.parent / "up.log"
     clean = {
         k: v for k, v in os.environ.items() if not k.startswith(("TILSCOPE_", "DATABASE_URL", "REDIS_URL", "DJANGO_"))
     }
+    clean |= settings
     command = [str(ROOT / "run"), "up", "--home", str(home), "--port", str(port), "--no-sample"]
     with log.open("wb") as out:
         process = subprocess.Popen(command, cwd=ROOT, env=clean, stdout=out, stderr=out, start_new_session=True)
