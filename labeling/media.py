@@ -60,12 +60,13 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def store_file(temp_path: Path, *, sha256: str | None = None) -> str:
+def store_file(temp_path: Path, *, sha256: str | None = None, keep: bool = False) -> str:
     """Move a finished file into the store; a file that is there already is left as it is.
 
     Args:
         temp_path: the file, best on the store's own disk (see ``temp_file``); gone afterwards.
         sha256: its hash, where the caller has just computed it.
+        keep: leave ``temp_path`` there, for a caller who may be killed before its row is written.
 
     Returns:
         The file's SHA-256.
@@ -86,7 +87,8 @@ def store_file(temp_path: Path, *, sha256: str | None = None) -> str:
                 "A file in the media store is damaged. Run `manage.py verify`.", code="media_damaged"
             ) from None
     fsync(target.parent)
-    temp_path.unlink()
+    if not keep:
+        temp_path.unlink()
     return digest
 
 

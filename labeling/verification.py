@@ -20,8 +20,8 @@ class Difference:
     what: str
 
 
-# Their hashes name no file of their own: PNG bytes in a row, a set of rows, a second note of a slide's file.
-_NO_FILE = {"patch", "datasetversion", "upload"}
+# Their hashes name no file of their own: PNG bytes in a row, a set of rows, a second note of a slide's file, a path.
+_NO_FILE = {"patch", "datasetversion", "upload", "watchedfile"}
 
 
 def file_columns() -> list[tuple[str, str]]:
