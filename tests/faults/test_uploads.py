@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from django.db.models import Sum
 
+from bench.tus import TusClient, signed_in
 from labeling import media, runs
 from labeling.choices import Role
 from labeling.models import Slide, Upload
 from tests.factories import MembershipFactory
-from tests.faults.web import CuttingProxy, Web, signed_in
-from tests.tus import TusClient
+from tests.faults.web import CuttingProxy, Web
 
 pytestmark = [pytest.mark.faults, pytest.mark.django_db(transaction=True), pytest.mark.timeout(1800)]
 

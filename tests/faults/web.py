@@ -10,9 +10,6 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from django.test import Client
-
-from labeling.models import User
 from launcher.processes import server_processes
 from tests.faults.workers import kill_guarded, worker_environment
 
@@ -25,15 +22,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def signed_in(user: User) -> dict[str, str]:
-    """Headers of a browser that somebody signed in with."""
-    client = Client()
-    client.force_login(user)
-    token = "c" * 32
-    cookies = f"sessionid={client.cookies['sessionid'].value}; csrftoken={token}"
-    return {"Cookie": cookies, "X-CSRFToken": token}
 
 
 class Web:

@@ -4,9 +4,12 @@ import base64
 import http.client
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
+CSRF = "c" * 32
 TUS = {"Tus-Resumable": "1.0.0"}
 TYPE = "application/offset+octet-stream"
 PAUSE_S = 0.2
@@ -19,6 +22,16 @@ class RefusedError(Exception):
 
 class LineError(Exception):
     """The line broke, or the server is away: try again."""
+
+
+def signed_in(user: Any) -> dict[str, str]:
+    """Headers of a browser that somebody signed in with."""
+    from django.test import Client
+
+    client = Client()
+    client.force_login(user)
+    cookies = f"sessionid={client.cookies['sessionid'].value}; csrftoken={CSRF}"
+    return {"Cookie": cookies, "X-CSRFToken": CSRF}
 
 
 @dataclass(frozen=True)
@@ -52,13 +65,13 @@ class TusClient:
     headers: dict[str, str]
     chunk: int = 64 * 1024**2
 
-    def send(self, path: Path, sha256: str) -> int:
+    def send(self, path: Path, sha256: str, on_arrived: Callable[[], None] = lambda: None) -> int:
         """Send a file, whatever happens to the line; returns its slide's id."""
         url: str | None = None
         while True:
             try:
                 url = url or self._found(sha256) or self._created(path, sha256)
-                slide = self._advanced(url, path)
+                slide = self._advanced(url, path, on_arrived)
                 if slide is not None:
                     return slide
             except LineError:
@@ -75,13 +88,14 @@ class TusClient:
         headers = {"Upload-Length": str(path.stat().st_size), "Upload-Metadata": said}
         return str(self.ask("POST", f"/api/studies/{self.study}/uploads", headers).headers["Location"])
 
-    def _advanced(self, url: str, path: Path) -> int | None:
+    def _advanced(self, url: str, path: Path, on_arrived: Callable[[], None]) -> int | None:
         """Ask where the upload is and send one piece more; where all is there, wait for the hash."""
         state = self.ask("HEAD", url)
         offset = int(state.headers["Upload-Offset"])
         if state.slide is not None:
             return state.slide
         if offset == path.stat().st_size:
+            on_arrived()
             time.sleep(PAUSE_S)
             return None
         return self._patch(url, path, offset).slide
@@ -110,12 +124,12 @@ class TusClient:
 class _Part:
     """A part of a file, read piece by piece."""
 
-    def __init__(self, file: "object", length: int) -> None:
+    def __init__(self, file: BinaryIO, length: int) -> None:
         self._file, self._left = file, length
 
     def read(self, size: int) -> bytes:
         """Read on, up to the part's end."""
-        piece: bytes = self._file.read(min(size, self._left))  # type: ignore[attr-defined]
+        piece = self._file.read(min(size, self._left))
         self._left -= len(piece)
         return piece
 
