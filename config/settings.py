@@ -182,6 +182,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "bells"
 CELERY_TASK_ROUTES = {
     "labeling.tasks.ingest_slide": {"queue": "slides"},
+    "labeling.tasks.finish_upload": {"queue": "slides"},
     "detection.tasks.detect": {"queue": "detection"},
     "detection.tasks.train": {"queue": "training"},
     # Minutes for a million patches: on the slides' worker they would hold up the bells, which that one answers.

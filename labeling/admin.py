@@ -10,7 +10,7 @@ admin.site.register(models.User, UserAdmin)
 
 @admin.register(models.Study)
 class StudyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ["name", "model_mpp", "radius_um", "created_at"]
+    list_display = ["name", "model_mpp", "radius_um", "quota_bytes", "created_at"]
 
 
 @admin.register(models.LabelClass)
@@ -49,6 +49,12 @@ class SlideAdmin(ReadOnly):
 @admin.register(models.Upload)
 class UploadAdmin(ReadOnly):
     list_display = ["id", "study", "owner", "size_bytes", "offset_bytes", "created_at"]
+
+
+@admin.register(models.WatchedFile)
+class WatchedFileAdmin(ReadOnly):
+    list_display = ["study", "slide", "size_bytes", "refusal", "created_at"]
+    list_select_related = ["study", "slide__study"]
 
 
 @admin.register(models.Label)

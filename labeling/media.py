@@ -114,6 +114,15 @@ def _bring(sha256: str, place: Path) -> None:
         fsync(place.parent)
 
 
+def is_stored(sha256: str) -> bool:
+    """Tell whether the store has a file; nothing is brought here for that.
+
+    Raises:
+        BucketUnreachableError: the bucket does not answer.
+    """
+    return bucket.size_of(key_of(sha256)) is not None if bucket.in_use() else path_of(sha256).is_file()
+
+
 def _damaged() -> MediaError:
     return MediaError("A file in the media store is damaged. Run `manage.py verify`.", code="media_damaged")
 
@@ -129,12 +138,13 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def store_file(temp_path: Path, *, sha256: str | None = None) -> str:
+def store_file(temp_path: Path, *, sha256: str | None = None, keep: bool = False) -> str:
     """Move a finished file into the store; a file that is there already is left as it is.
 
     Args:
         temp_path: the file, best on the store's own disk (see ``temp_file``); gone afterwards.
         sha256: its hash, where the caller has just computed it.
+        keep: leave ``temp_path`` there, for a caller who may be killed before its row is written.
 
     Returns:
         The file's SHA-256.
@@ -160,7 +170,8 @@ def store_file(temp_path: Path, *, sha256: str | None = None) -> str:
         if target.stat().st_size != temp_path.stat().st_size:
             raise _damaged() from None
     fsync(target.parent)
-    temp_path.unlink()
+    if not keep:
+        temp_path.unlink()
     if bucket.in_use():
         copies.shrink(_copies(), limit_bytes=settings.MEDIA_CACHE_BYTES)
     return digest

@@ -40,7 +40,9 @@ class User(AbstractUser):
         return self.get_full_name() or self.username
 
 
-@pghistory.track(fields=["name", "description", "patch_px", "model_mpp", "radius_um"], model_name="StudyEvent")
+@pghistory.track(
+    fields=["name", "description", "patch_px", "model_mpp", "radius_um", "quota_bytes"], model_name="StudyEvent"
+)
 class Study(models.Model):
     """The unit of work and of permission."""
 
@@ -49,6 +51,7 @@ class Study(models.Model):
     patch_px = models.PositiveSmallIntegerField(default=70, validators=[MinValueValidator(70), MaxValueValidator(70)])
     model_mpp = models.FloatField(null=True, blank=True, help_text="µm per model pixel; empty: pixels as they are")
     radius_um = models.FloatField(default=3.0, help_text="of two finds nearer than this, µm, the better one stays")
+    quota_bytes = models.BigIntegerField(null=True, blank=True, help_text="of originals and uploads; empty: no limit")
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -57,6 +60,9 @@ class Study(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(model_mpp__isnull=True) | Q(model_mpp__gt=0), name="study_mpp_positive"),
             models.CheckConstraint(condition=Q(radius_um__gt=0), name="study_radius_positive"),
+            models.CheckConstraint(
+                condition=Q(quota_bytes__isnull=True) | Q(quota_bytes__gte=0), name="study_quota_not_negative"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -125,6 +131,24 @@ class Upload(models.Model):
             models.CheckConstraint(
                 condition=Q(offset_bytes__gte=0) & Q(offset_bytes__lte=F("size_bytes")), name="upload_offset_inside"
             ),
+        ]
+
+
+class WatchedFile(models.Model):
+    """A file that a watched folder held, as it was when it was looked at: it is not looked at again."""
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
+    path_sha256 = models.CharField(max_length=64, help_text="of the path's bytes, which need not be text")
+    size_bytes = models.BigIntegerField()
+    mtime_ns = models.BigIntegerField()
+    slide = models.ForeignKey("Slide", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    refusal = models.TextField(blank=True, help_text="why it was not taken; empty: it was")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["study", "path_sha256", "size_bytes", "mtime_ns"], name="watched_file_once")
         ]
 
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from django.db.models import Count, Exists, IntegerField, Max, OuterRef, Prefetch, Q, QuerySet, Subquery, Value
+from django.db.models import Count, Exists, IntegerField, Max, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
 from config.errors import DomainError, NotFoundError
@@ -47,6 +47,18 @@ def upload_of(owner: User, upload_id: Any) -> Upload:
     """Find one of a person's own uploads, or raise NotFoundError."""
     upload: Upload = _one(Upload.objects.select_related("study"), pk=upload_id, owner=owner)
     return upload
+
+
+def unfinished_uploads(owner: User, study: Study) -> QuerySet[Upload]:
+    """List a person's own uploads to a study that are no slide yet."""
+    return Upload.objects.filter(owner=owner, study=study, slide__isnull=True)
+
+
+def study_bytes(study: Study) -> tuple[int, int]:
+    """Sum up what a study holds: (originals of its slides, whole sizes of its unfinished uploads), bytes."""
+    slides = Slide.objects.filter(study=study).aggregate(total=Sum("size_bytes"))["total"]
+    uploads = Upload.objects.filter(study=study, slide__isnull=True).aggregate(total=Sum("size_bytes"))["total"]
+    return int(slides or 0), int(uploads or 0)
 
 
 def class_in(study_id: int, class_id: int) -> LabelClass:

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from config.leases import FAILED
 from labeling.choices import Role, Shape, SlideState, Source
-from labeling.models import DatasetFreeze, Label, LabelClass, Membership, Patch, Slide, Study, User
+from labeling.models import DatasetFreeze, Label, LabelClass, Membership, Patch, Slide, Study, Upload, User
 from labeling.permissions import ALL_ROLES
 
 MAX_L0 = 2**31 - 1
@@ -76,6 +76,7 @@ class StudySerializer(serializers.ModelSerializer[Study]):
             "patch_px",
             "model_mpp",
             "radius_um",
+            "quota_bytes",
             "classes",
             "roles",
             "slide_count",
@@ -99,6 +100,7 @@ class StudyChangesSerializer(Plain):
     description = serializers.CharField(max_length=2000, allow_blank=True, required=False)
     model_mpp = serializers.FloatField(min_value=0.001, max_value=1000, allow_null=True, required=False)
     radius_um = serializers.FloatField(min_value=0.01, max_value=1000, required=False)
+    quota_bytes = serializers.IntegerField(min_value=0, max_value=2**62, allow_null=True, required=False)
 
 
 class NewStudySerializer(StudyChangesSerializer):
@@ -202,6 +204,15 @@ class SlideSerializer(LeasedSerializer[Slide]):
             "uploaded_by",
             "created_at",
         ]
+        read_only_fields = fields
+
+
+class UploadSerializer(serializers.ModelSerializer[Upload]):
+    """A file of one's own that is on its way."""
+
+    class Meta:
+        model = Upload
+        fields = ["id", "file_name", "size_bytes", "offset_bytes", "sha256", "touched_at"]
         read_only_fields = fields
 
 

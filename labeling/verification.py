@@ -22,8 +22,8 @@ class Difference:
 
 
 NOT_ITS_BYTES = "its bytes are not those of its name"
-# Their hashes name no file of their own: PNG bytes in a row, a set of rows, a second note of a slide's file.
-_NO_FILE = {"patch", "datasetversion", "upload"}
+# Their hashes name no file of their own: PNG bytes in a row, a set of rows, a second note of a slide's file, a path.
+_NO_FILE = {"patch", "datasetversion", "upload", "watchedfile"}
 
 
 def file_columns() -> list[tuple[str, str]]:

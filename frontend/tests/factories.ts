@@ -35,6 +35,7 @@ export const study = (change: Partial<Study> = {}): Study => ({
   patch_px: 70,
   model_mpp: null,
   radius_um: 4,
+  quota_bytes: null,
   classes: [
     { id: 11, name: "Lymphocyte", key: 1, colour: "#fa3e3e", shape: "ring", counted: true },
     { id: 12, name: "Other", key: 2, colour: "#7070e1", shape: "cross", counted: false },

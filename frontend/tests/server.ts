@@ -18,6 +18,7 @@ export class Reply {
   constructor(
     readonly status: number,
     readonly body: unknown = undefined,
+    readonly headers: Record<string, string> = {},
   ) {}
 }
 
@@ -57,6 +58,7 @@ export function serve(routes: Record<string, Handler>): FakeServer {
     if (answer instanceof Reply) {
       return new Response(answer.body === undefined ? null : JSON.stringify(answer.body), {
         status: answer.status,
+        headers: answer.headers,
       });
     }
     return new Response(JSON.stringify(answer), { status: 200 });

@@ -1,18 +1,26 @@
 import { screen, within } from "@testing-library/react";
 import { describe, expect, it } from "vitest";
 
-import type { DetectionRun, Role, Slide } from "@/api/types";
+import type { DetectionRun, Role, Slide, UnfinishedUpload } from "@/api/types";
 
 import { detectionRun, me, slide, study } from "./factories";
 import { openAt } from "./render";
 import { pageOf, Reply, serve } from "./server";
 
-function open(slides: Slide[], options: { roles?: Role[]; runs?: DetectionRun[] } = {}) {
+interface Options {
+  roles?: Role[];
+  runs?: DetectionRun[];
+  uploads?: UnfinishedUpload[];
+}
+
+function open(slides: Slide[], options: Options = {}) {
   const server = serve({
     "GET auth/me": me(),
     "GET studies/1": study({ roles: options.roles ?? ["lab"], slide_count: slides.length }),
     "GET studies/1/slides": pageOf(slides),
     "GET studies/1/detection-runs": pageOf(options.runs ?? []),
+    "GET studies/1/uploads": pageOf(options.uploads ?? []),
+    "DELETE uploads/6f0c": new Reply(204),
     "DELETE slides/5": new Reply(204),
     "PATCH slides/5": slide({ mpp: 0.5 }),
   });
@@ -127,5 +135,63 @@ describe("search", () => {
     expect(server.asked.at(-1)?.query.get("search")).toBe("26-9");
     await user.click(screen.getByRole("button", { name: "Clear the filter" }));
     expect(await card()).toBeVisible();
+  });
+});
+
+describe("uploads that are not finished", () => {
+  const half: UnfinishedUpload = {
+    id: "6f0c",
+    file_name: "scan.svs",
+    size_bytes: 2_000_000_000,
+    offset_bytes: 900_000_000,
+    sha256: "ab".repeat(32),
+    touched_at: "2026-11-20T10:00:00Z",
+  };
+
+  it("are listed after a reload, with how far they are and what to do", async () => {
+    open([slide()], { uploads: [half] });
+    const panel = await screen.findByRole("region", { name: "Not finished" });
+    expect(panel).toHaveTextContent("scan.svs");
+    expect(panel).toHaveTextContent(/45.% of 2\.0 GB has arrived, last on/);
+    expect(panel).toHaveTextContent("Choose or drop the same file again");
+    expect(within(panel).getByRole("button", { name: "Choose scan.svs again" })).toBeVisible();
+  });
+
+  it("are thrown away when asked", async () => {
+    const { server, user } = open([slide()], { uploads: [half] });
+    await user.click(await screen.findByRole("button", { name: "Throw away what has arrived of scan.svs" }));
+    await expect.poll(() => server.to("DELETE", "uploads/6f0c").length).toBe(1);
+    expect(server.to("DELETE", "uploads/6f0c")[0]?.headers.get("Tus-Resumable")).toBe("1.0.0");
+    expect(await screen.findByText("What had arrived of scan.svs is thrown away")).toBeVisible();
+    await expect.poll(() => server.to("GET", "studies/1/uploads").length).toBeGreaterThan(1);
+  });
+
+  it("say that the server checks one that has arrived, and ask again", async () => {
+    const { server } = open([slide()], { uploads: [{ ...half, offset_bytes: half.size_bytes }] });
+    expect(await screen.findByText("All has arrived. The server checks it.")).toBeVisible();
+    expect(screen.queryByRole("button", { name: /Throw away/ })).toBeNull();
+    await expect
+      .poll(() => server.to("GET", "studies/1/uploads").length, { timeout: 3000 })
+      .toBeGreaterThan(1);
+  });
+
+  it("are nobody else's business", async () => {
+    const { server } = open([slide()], { roles: ["pathologist"], uploads: [half] });
+    await card();
+    expect(server.to("GET", "studies/1/uploads")).toEqual([]);
+  });
+
+  it("a folder can be chosen as a whole", async () => {
+    open([slide()]);
+    expect(await screen.findByRole("button", { name: "Upload a folder" })).toBeVisible();
+    expect(document.querySelector("input[webkitdirectory]")).not.toBeNull();
+  });
+
+  it("says how many files of a folder were left out, once", async () => {
+    const { user } = open([slide()]);
+    await screen.findByRole("button", { name: "Upload a folder" });
+    const input = document.querySelector<HTMLInputElement>("input[webkitdirectory]");
+    await user.upload(input!, [new File(["x"], "a.txt"), new File(["x"], "b.xml")]);
+    expect(await screen.findByText(/^2 files of other kinds were left out/)).toBeVisible();
   });
 });

@@ -11,13 +11,14 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.errors import DomainError
+from config.errors import ConflictError, DomainError
 from labeling import selectors
-from labeling.apis.base import AnyAccept
+from labeling.apis.base import AnyAccept, ListApi
 from labeling.choices import Role
 from labeling.models import Study, Upload
 from labeling.permissions import SIGNED_IN, Api, check_member, member, person
-from labeling.services import upload_append, upload_create, upload_remove
+from labeling.serializers import UploadSerializer
+from labeling.services import Progress, upload_append, upload_create, upload_remove
 
 SENDERS = member(Role.LAB, Role.ADMIN)
 OFFSET_TYPE = "application/offset+octet-stream"
@@ -74,6 +75,12 @@ def _metadata(request: Request) -> dict[str, str]:
     return found
 
 
+def _where(row: Upload | Progress) -> dict[str, str]:
+    """Say how far an upload is, and which slide it became."""
+    slide = {} if row.slide_id is None else {"X-Slide-Id": str(row.slide_id)}
+    return {"Upload-Offset": str(row.offset_bytes), **slide}
+
+
 class TusApi(Api):
     """Every answer names the protocol's version; every request must."""
 
@@ -87,10 +94,32 @@ class TusApi(Api):
         return response
 
 
-class UploadsApi(TusApi):
-    access = {"POST": SENDERS}
+def _digest(metadata: dict[str, str]) -> str:
+    digest = metadata.get("sha256", "").lower()
+    if digest and not _SHA256.fullmatch(digest):
+        raise TusError("The metadata sha256 must be 64 hex digits.", code="tus_metadata")
+    return digest
+
+
+def _check_person(request: Request, metadata: dict[str, str]) -> None:
+    """Refuse a page that still believes somebody else is signed in: another tab may have changed that."""
+    if metadata.get("person", str(person(request).pk)) != str(person(request).pk):
+        raise ConflictError(
+            "Somebody else is signed in by now. Nothing was sent under their name; it goes on when you sign in again.",
+            code="upload_other_person",
+        )
+
+
+class UploadsApi(TusApi, ListApi):
+    access = {"GET": SENDERS, "POST": SENDERS}
     locate = selectors.study_located
     found: Study
+    serializer_class = UploadSerializer
+    queryset = Upload.objects.none()
+
+    @extend_schema(operation_id="upload_list")
+    def get(self, request: Request, study_id: int) -> Response:
+        return self.page_of(selectors.unfinished_uploads(person(request), self.found))
 
     @extend_schema(
         operation_id="upload_create",
@@ -104,18 +133,15 @@ class UploadsApi(TusApi):
         if size == 0:
             raise TusError("The file is empty.", code="upload_empty")
         metadata = _metadata(request)
-        digest = metadata.get("sha256", "").lower()
-        if digest and not _SHA256.fullmatch(digest):
-            raise TusError("The metadata sha256 must be 64 hex digits.", code="tus_metadata")
+        _check_person(request, metadata)
         upload = upload_create(
             user=person(request),
             study=self.found,
             file_name=metadata.get("filename", ""),
             size_bytes=size,
-            sha256=digest,
+            sha256=_digest(metadata),
         )
-        headers = {"Location": f"/api/uploads/{upload.pk}", "Upload-Offset": "0"}
-        return Response(status=201, headers=headers)
+        return Response(status=201, headers={"Location": f"/api/uploads/{upload.pk}", **_where(upload)})
 
 
 class UploadApi(TusApi):
@@ -130,10 +156,7 @@ class UploadApi(TusApi):
     @extend_schema(operation_id="upload_state", responses={200: None}, parameters=[_header("Tus-Resumable")])
     def head(self, request: Request, upload_id: UUID) -> Response:
         upload = self._mine(request, upload_id)
-        headers = {"Upload-Offset": str(upload.offset_bytes), "Upload-Length": str(upload.size_bytes)}
-        if upload.slide_id is not None:
-            headers["X-Slide-Id"] = str(upload.slide_id)
-        return Response(headers=headers)
+        return Response(headers={"Upload-Length": str(upload.size_bytes), **_where(upload)})
 
     @extend_schema(
         operation_id="upload_append",
@@ -146,10 +169,7 @@ class UploadApi(TusApi):
         if request.headers.get("Content-Type") != OFFSET_TYPE:
             raise WrongTypeError(f"Send the bytes as {OFFSET_TYPE}.")
         progress = upload_append(upload=upload, offset=_number(request, "Upload-Offset"), stream=request._request)
-        headers = {"Upload-Offset": str(progress.offset_bytes)}
-        if progress.slide_id is not None:
-            headers["X-Slide-Id"] = str(progress.slide_id)
-        return Response(status=204, headers=headers)
+        return Response(status=204, headers=_where(progress))
 
     @extend_schema(operation_id="upload_remove", responses={204: None}, parameters=[_header("Tus-Resumable")])
     def delete(self, request: Request, upload_id: UUID) -> Response:

@@ -19,7 +19,7 @@ from config.errors import DomainError, UnavailableError
 from config.leases import PAUSE_S
 from labeling import media
 from labeling.choices import SlideState
-from labeling.models import Slide, Upload
+from labeling.models import Slide
 from labeling.slides.inspection import Inspection, inspect_slide
 from labeling.slides.pyramid import build_pyramid
 from labeling.slides.reader import SlideReader
@@ -27,8 +27,6 @@ from labeling.slides.tiles import thumbnail
 
 logger = logging.getLogger(__name__)
 
-STALE_UPLOAD = timedelta(days=7)
-STALE_TEMP_S = 24 * 3600
 RUNG_AT_ONCE = 20
 PROGRESS_S = 0.5
 # Refusals that say more about the moment than about the file.
@@ -82,24 +80,6 @@ def waiting_slides() -> list[int]:
     spent = _unheld().filter(attempts__gte=settings.LEASE_ATTEMPTS)
     spent.update(state=SlideState.FAILED, error_code="slide_ingest_failed", error=GAVE_UP, message="")
     return list(_unheld().order_by("pk").values_list("pk", flat=True)[:RUNG_AT_ONCE])
-
-
-def remove_stale_uploads() -> int:
-    """Remove uploads nobody has touched for a week, and temporary files nobody will come back for.
-
-    Returns:
-        How many uploads were removed.
-    """
-    stale = Upload.objects.filter(slide__isnull=True, touched_at__lt=Now() - STALE_UPLOAD)
-    ids = list(stale.values_list("pk", flat=True))
-    for upload_id in ids:
-        with transaction.atomic():
-            Upload.objects.filter(pk=upload_id, slide__isnull=True).delete()
-        media.part_path(upload_id).unlink(missing_ok=True)
-    for path in (media.root() / "tmp").glob("*"):
-        if path.is_file() and path.stat().st_mtime < time.time() - STALE_TEMP_S:
-            path.unlink(missing_ok=True)
-    return len(ids)
 
 
 def _unheld() -> QuerySet[Slide]:

@@ -22,9 +22,12 @@ from labeling.services.imports import (
 )
 from labeling.services.labels import Said, label_add, patch_label
 from labeling.services.members import member_add, member_remove, person_ensure
+from labeling.services.quotas import QuotaError, quota_check
+from labeling.services.slide_imports import slide_import
 from labeling.services.slides import slide_delete, slide_register, slide_update
 from labeling.services.studies import ClassSpec, study_create, study_update
-from labeling.services.uploads import upload_append, upload_create, upload_remove
+from labeling.services.uploads import Progress, upload_append, upload_create, upload_remove
+from labeling.services.watching import Looked, Watch
 
 __all__ = [
     "ClassSpec",
@@ -32,9 +35,13 @@ __all__ = [
     "ImportReport",
     "LabelledPatch",
     "LeakError",
+    "Looked",
+    "Progress",
+    "QuotaError",
     "Said",
     "TooFewError",
     "UnknownClassError",
+    "Watch",
     "Words",
     "access_record",
     "dataset_check",
@@ -53,7 +60,9 @@ __all__ = [
     "patches_read",
     "person_ensure",
     "points_import",
+    "quota_check",
     "slide_delete",
+    "slide_import",
     "slide_register",
     "slide_update",
     "study_create",

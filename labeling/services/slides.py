@@ -3,48 +3,21 @@
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max, ProtectedError
+from django.db.models import ProtectedError
 
 from config.bells import ring
 from config.errors import ConflictError
-from labeling import tasks
+from labeling import arrivals, tasks
 from labeling.choices import SlideState
 from labeling.models import Slide, Study, User
 
 
-@transaction.atomic
 def slide_register(*, study: Study, user: User, sha256: str, size_bytes: int) -> tuple[Slide, bool]:
-    """Make the row of a file that lies whole in the media store, and ring for the worker.
-
-    Args:
-        study: where it belongs.
-        user: who brought it.
-        sha256: the file's hash.
-        size_bytes: the file's size.
-
-    Returns:
-        (slide, made). The same file twice is the same slide; one that was refused is tried again.
-    """
-    Study.objects.select_for_update().get(pk=study.pk)
-    slide = Slide.objects.select_for_update().filter(study=study, sha256=sha256).first()
-    if slide is not None:
-        if slide.state == SlideState.FAILED:
-            _queue_again(slide)
-        return slide, False
-    last = Slide.objects.filter(study=study).aggregate(last=Max("number"))["last"] or 0
-    slide = Slide.objects.create(
-        study=study, number=last + 1, sha256=sha256, size_bytes=size_bytes, uploaded_by=user, message="Waiting"
-    )
-    ring(tasks.ingest_slide, slide.pk)
-    return slide, True
-
-
-def _queue_again(slide: Slide) -> None:
-    slide.state, slide.attempts, slide.lease_until = SlideState.QUEUED, 0, None
-    slide.error_code = slide.error = ""
-    slide.message = "Waiting"
-    slide.save(update_fields=["state", "attempts", "lease_until", "error_code", "error", "message"])
-    ring(tasks.ingest_slide, slide.pk)
+    """Make the row of a file that lies whole in the store, see ``arrivals.register``, and ring for the worker."""
+    slide, made = arrivals.register(study=study, user=user, sha256=sha256, size_bytes=size_bytes)
+    if slide.state == SlideState.QUEUED:
+        ring(tasks.ingest_slide, slide.pk)
+    return slide, made
 
 
 @transaction.atomic

@@ -36,6 +36,7 @@ def study_create(
     description: str = "",
     model_mpp: float | None = None,
     radius_um: float = 3.0,
+    quota_bytes: int | None = None,
     classes: tuple[ClassSpec, ...] = (),
 ) -> Study:
     """Create a study with its label classes; its creator becomes an admin of it.
@@ -46,6 +47,7 @@ def study_create(
         description: free text.
         model_mpp: µm per model pixel; None takes slide pixels as they are.
         radius_um: of two finds nearer than this, µm, the better one stays; touching lymphocytes lie 3.5 µm apart.
+        quota_bytes: what its originals and uploads may take; None sets no limit.
         classes: the label classes; Positive (counted) and Negative by default.
 
     Raises:
@@ -56,7 +58,14 @@ def study_create(
         raise ConflictError("A study of this name exists. Choose another name.", code="study_name_taken")
     chosen = classes or DEFAULT_CLASSES
     _check_classes(chosen)
-    study = Study(name=name, description=description, model_mpp=model_mpp, radius_um=radius_um, created_by=user)
+    study = Study(
+        name=name,
+        description=description,
+        model_mpp=model_mpp,
+        radius_um=radius_um,
+        quota_bytes=quota_bytes,
+        created_by=user,
+    )
     _clean(study)
     study.save()
     LabelClass.objects.bulk_create(
@@ -79,7 +88,7 @@ def _check_classes(classes: tuple[ClassSpec, ...]) -> None:
 
 @transaction.atomic
 def study_update(*, study: Study, changes: dict[str, Any]) -> Study:
-    """Change a study's name, description, model scale or radius.
+    """Change a study's name, description, model scale, radius or quota.
 
     Raises:
         ConflictError: the name is taken, or the scale would change under patches already cropped at the old one

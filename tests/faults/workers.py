@@ -47,10 +47,7 @@ class Workers:
 
     def kill_detection(self) -> None:
         """SIGKILL the worker's whole process group."""
-        assert self.detection.guard is not None
-        children = Path(f"/proc/{self.detection.guard.pid}/task/{self.detection.guard.pid}/children").read_text()
-        os.killpg(int(children.split()[0]), signal.SIGKILL)
-        self.detection.guard.wait(10)
+        kill_guarded(self.detection)
 
 
 class KilledWorker:
@@ -100,6 +97,14 @@ class FreezeWorker(KilledWorker):
     """A worker for freezes."""
 
     queue = settings.CELERY_TASK_ROUTES["labeling.tasks.freeze"]["queue"]
+
+
+def kill_guarded(process: GuardedProcess) -> None:
+    """SIGKILL the whole process group behind a guard, and wait for the guard's end."""
+    assert process.guard is not None
+    children = Path(f"/proc/{process.guard.pid}/task/{process.guard.pid}/children").read_text()
+    os.killpg(int(children.split()[0]), signal.SIGKILL)
+    process.guard.wait(10)
 
 
 def worker_environment() -> dict[str, str]:

@@ -29,6 +29,7 @@ export interface RequestOptions {
   readonly body?: unknown;
   /** Bytes instead of JSON. */
   readonly file?: Blob;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
   /** Sent even when the page is left at this moment; for small bodies. */
   readonly keepalive?: boolean;
@@ -83,7 +84,7 @@ function payloadOf({ body, file }: RequestOptions): { type?: string; data?: Body
 }
 
 async function send(method: string, path: string, options: RequestOptions): Promise<Response> {
-  const headers: Record<string, string> = { Accept: "application/json" };
+  const headers: Record<string, string> = { Accept: "application/json", ...options.headers };
   if (UNSAFE.has(method)) Object.assign(headers, csrfHeaders());
   const { type, data } = payloadOf(options);
   if (type !== undefined) headers["Content-Type"] = type;
@@ -127,4 +128,15 @@ export async function requestBytes(path: string, options: RequestOptions = {}): 
   const response = await send("GET", path, options);
   if (!response.ok) throw await toError(response);
   return { bytes: await response.arrayBuffer(), headers: response.headers };
+}
+
+/** Ask for what only the headers of an answer say (uploads). */
+export async function requestHeaders(
+  method: string,
+  path: string,
+  options: RequestOptions = {},
+): Promise<Headers> {
+  const response = await send(method, path, options);
+  if (!response.ok) throw await toError(response);
+  return response.headers;
 }

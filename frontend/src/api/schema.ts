@@ -1086,7 +1086,8 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** @description Every answer names the protocol's version; every request must. */
+        get: operations["upload_list"];
         put?: never;
         /** @description Every answer names the protocol's version; every request must. */
         post: operations["upload_create"];
@@ -1894,6 +1895,8 @@ export interface components {
             model_mpp?: number | null;
             /** Format: double */
             radius_um?: number;
+            /** Format: int64 */
+            quota_bytes?: number | null;
             classes?: components["schemas"]["NewLabelClassRequest"][];
         };
         /** @description One line of the table of counts: a slide and its newest detection. */
@@ -2092,6 +2095,8 @@ export interface components {
             model_mpp?: number | null;
             /** Format: double */
             radius_um?: number;
+            /** Format: int64 */
+            quota_bytes?: number | null;
         };
         /** @description The dial: points at or above it count. */
         PatchedThresholdRequest: {
@@ -2336,6 +2341,8 @@ export interface components {
              * @description of two finds nearer than this, µm, the better one stays
              */
             readonly radius_um: number;
+            /** @description of originals and uploads; empty: no limit */
+            readonly quota_bytes: number | null;
             readonly classes: components["schemas"]["LabelClass"][];
             readonly roles: components["schemas"]["Role"][];
             readonly slide_count: number;
@@ -2524,6 +2531,17 @@ export interface components {
             width: number;
             height: number;
             reason: string;
+        };
+        /** @description A file of one's own that is on its way. */
+        Upload: {
+            /** Format: uuid */
+            readonly id: string;
+            readonly file_name: string;
+            readonly size_bytes: number;
+            readonly offset_bytes: number;
+            readonly sha256: string;
+            /** Format: date-time */
+            readonly touched_at: string;
         };
         /** @enum {string} */
         Verdict: "better" | "worse" | "not_told_apart";
@@ -4040,6 +4058,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TrainingRunDetail"];
+                };
+            };
+        };
+    };
+    upload_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                study_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Upload"];
                 };
             };
         };

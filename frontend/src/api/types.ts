@@ -27,6 +27,7 @@ export type Failure = Schemas["Failure"];
 
 export type SlideState = Schemas["SlideState"];
 export type Slide = Schemas["Slide"];
+export type UnfinishedUpload = Schemas["Upload"];
 
 export type Source = Schemas["Source"];
 export type Reader = Schemas["Reader"];

@@ -62,8 +62,12 @@ function PersonMenu() {
   const navigate = useNavigate();
   if (!me) return null;
   const leave = () => {
-    uploadQueue.clear();
-    signOut.mutate(undefined, { onSuccess: () => void navigate(paths.signIn) });
+    // Nothing more goes out in this name; it goes on when the same person signs in again.
+    uploadQueue.setPerson(null);
+    signOut.mutate(undefined, {
+      onSuccess: () => void navigate(paths.signIn),
+      onError: () => uploadQueue.setPerson(me.id),
+    });
   };
   return (
     <Menu position="bottom-end" width={220}>

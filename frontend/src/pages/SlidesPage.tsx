@@ -1,8 +1,8 @@
 /** The slides of a study: see them, add to them, open them. */
 
-import { Button, FileButton, Select, TextInput } from "@mantine/core";
+import { Button, Select, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
-import { IconPhotoScan, IconSearch, IconUpload, IconZoomCancel } from "@tabler/icons-react";
+import { IconPhotoScan, IconSearch, IconZoomCancel } from "@tabler/icons-react";
 import { useState } from "react";
 
 import { useLatestCounts } from "@/api/counts";
@@ -15,10 +15,11 @@ import { LoadError } from "@/features/common/LoadError";
 import { Loading } from "@/features/common/Loading";
 import { PageHeader } from "@/features/common/PageHeader";
 import { Pager } from "@/features/common/Pager";
-import { ACCEPTED } from "@/features/slides/acceptedFiles";
 import { DropArea } from "@/features/slides/DropArea";
 import { SlideCard } from "@/features/slides/SlideCard";
 import { SlideDetails } from "@/features/slides/SlideDetails";
+import { UnfinishedPanel } from "@/features/slides/UnfinishedPanel";
+import { UploadButton } from "@/features/slides/UploadButton";
 import { UploadPanel } from "@/features/slides/UploadPanel";
 import { sendFiles } from "@/features/slides/useUploads";
 import { words } from "@/words";
@@ -28,18 +29,6 @@ import classes from "./SlidesPage.module.css";
 const text = words.slides;
 const PAGE_SIZE = 24;
 const STATES = Object.entries(text.states).map(([value, label]) => ({ value, label }));
-
-function UploadButton({ study }: { study: Id }) {
-  return (
-    <FileButton multiple accept={ACCEPTED.join(",")} onChange={(files) => sendFiles(study, files)}>
-      {(props) => (
-        <Button leftSection={<IconUpload size={17} stroke={1.8} />} {...props}>
-          {text.upload}
-        </Button>
-      )}
-    </FileButton>
-  );
-}
 
 interface Filter {
   search: string;
@@ -145,12 +134,13 @@ export function SlidesPage() {
   const [search] = useDebouncedValue(filter.search, 250);
   const change = (part: Partial<Filter>) => setFilter({ ...filter, page: 1, ...part });
   return (
-    <DropArea isOn={canUpload} onFiles={(files) => sendFiles(study, files)}>
+    <DropArea isOn={canUpload} onFiles={(files, areFromFolder) => sendFiles(study, files, areFromFolder)}>
       <PageHeader title={text.title} lead={text.lead}>
         {!isEmpty && <Filters filter={filter} onFilter={change} />}
         {canUpload && !isEmpty && <UploadButton study={study} />}
       </PageHeader>
       <UploadPanel study={study} />
+      {canUpload && <UnfinishedPanel study={study} />}
       <SlideGrid study={study} filter={{ ...filter, search }} onFilter={change} canUpload={canUpload} />
     </DropArea>
   );

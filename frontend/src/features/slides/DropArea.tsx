@@ -6,12 +6,13 @@ import { useRef, useState, type DragEvent, type ReactNode } from "react";
 import { words } from "@/words";
 
 import classes from "./DropArea.module.css";
+import { droppedFiles } from "./droppedFiles";
 
 const carriesFiles = (event: DragEvent): boolean => event.dataTransfer.types.includes("Files");
 
 interface Props {
   isOn: boolean;
-  onFiles: (files: File[]) => void;
+  onFiles: (files: File[], areFromFolder: boolean) => void;
   children: ReactNode;
 }
 
@@ -28,7 +29,10 @@ export function DropArea({ isOn, onFiles, children }: Props) {
     event.preventDefault();
     depth.current = 0;
     setOver(false);
-    onFiles([...event.dataTransfer.files]);
+    void droppedFiles(event.dataTransfer).then(({ files, inFolders }) => {
+      onFiles(files, false);
+      onFiles(inFolders, true);
+    });
   };
   return (
     <div
