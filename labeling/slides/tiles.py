@@ -62,14 +62,16 @@ class TilePyramid:
 
 
 def render_tile(reader: SlideReader, level: int, col: int, row: int, *, quality: int = 85) -> bytes:
-    """Draw one deep-zoom tile; what cannot be read is hatched.
+    """Give one deep-zoom tile: the file's own JPEG where it holds just this one, else drawn.
+
+    What cannot be read is hatched.
 
     Args:
         reader: the open slide.
         level: deep-zoom level, 0 to ``TilePyramid.max_level``.
         col: column of the tile.
         row: row of the tile.
-        quality: JPEG quality, 1 to 95.
+        quality: JPEG quality of a drawn tile, 1 to 100.
 
     Returns:
         A JPEG without metadata.
@@ -78,8 +80,8 @@ def render_tile(reader: SlideReader, level: int, col: int, row: int, *, quality:
         SlideError: ``tile_not_found`` if there is no such tile.
     """
     pyramid = TilePyramid(*reader.size)
-    box = pyramid.box(level, col, row)
-    return _jpeg(_drawn(reader, box, float(pyramid.scale(level))), quality)
+    box, scale = pyramid.box(level, col, row), float(pyramid.scale(level))
+    return reader.stored_jpeg(box, scale) or _jpeg(_drawn(reader, box, scale), quality)
 
 
 def thumbnail(reader: SlideReader, *, max_px: int = 512) -> bytes:

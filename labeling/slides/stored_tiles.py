@@ -1,0 +1,201 @@
+"""Finds the JPEG tiles of a pyramidal TIFF as they lie in the file, so that they need not be decoded to be served."""
+
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from labeling.slides.jpeg import whole_jpeg
+
+_MAX_DIRECTORIES = 64
+_MAX_ENTRIES = 4096
+_MAX_BYTES = 1 << 20
+# Bytes of a value, by TIFF type; the other types are in no tag that is read here.
+_SIZES = {1: 1, 3: 2, 4: 4, 7: 1, 16: 8}
+_CODES = {1: "B", 3: "H", 4: "I", 7: "B", 16: "Q"}
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES = 256, 257, 258, 259, 262, 277
+_PLANAR, _TILE_WIDTH, _TILE_HEIGHT, _OFFSETS, _COUNTS, _TABLES = 284, 322, 323, 324, 325, 347
+_JPEG, _CONTIGUOUS, _RGB, _YCBCR = 7, 1, 2, 6
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class _Values:
+    """Where the values of one tag lie."""
+
+    kind: int
+    count: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What classic TIFF and BigTIFF write differently: struct codes of counts, directory entries and offsets."""
+
+    order: str
+    first: int
+    count: str
+    entry: str
+    offset: str
+
+
+_CLASSIC, _BIG = ("H", "HHI4s", "I"), ("Q", "HHQ8s", "Q")
+
+
+class _Tiff:
+    """Random access to the tags of an open TIFF, whatever it says: each read is bounded."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._layout = self._read_header()
+
+    def bytes_at(self, offset: int, size: int) -> bytes:
+        data = os.pread(self._descriptor, size, offset)
+        if len(data) != size:
+            raise ValueError("the file ends early")
+        return data
+
+    def number(self, values: _Values, index: int) -> int:
+        """Read one value of a tag."""
+        if not 0 <= index < values.count:
+            raise ValueError("there is no such value")
+        size = _SIZES[values.kind]
+        return self._unpack(_CODES[values.kind], values.offset + index * size)[0]
+
+    def directories(self) -> Iterator[dict[int, _Values]]:
+        """Walk the directories, so many at most that a chain without an end ends."""
+        at = self._layout.first
+        for _ in range(_MAX_DIRECTORIES):
+            if at == 0:
+                return
+            tags, at = self._directory(at)
+            yield tags
+
+    def _read_header(self) -> _Layout:
+        head = self.bytes_at(0, 16)
+        order = {b"II": "<", b"MM": ">"}[head[:2]]
+        if struct.unpack_from(f"{order}H", head, 2)[0] == 43:
+            return _Layout(order, struct.unpack_from(f"{order}Q", head, 8)[0], *_BIG)
+        return _Layout(order, struct.unpack_from(f"{order}I", head, 4)[0], *_CLASSIC)
+
+    def _unpack(self, code: str, offset: int) -> tuple[int, ...]:
+        code = self._layout.order + code
+        return struct.unpack(code, self.bytes_at(offset, struct.calcsize(code)))
+
+    def _directory(self, at: int) -> tuple[dict[int, _Values], int]:
+        layout = self._layout
+        (entries,) = self._unpack(layout.count, at)
+        at += struct.calcsize(layout.count)
+        entry = struct.Struct(layout.order + layout.entry)
+        if entries > _MAX_ENTRIES:
+            raise ValueError("the directory is too long")
+        data = self.bytes_at(at, entries * entry.size)
+        tags = {}
+        for n, (tag, kind, count, _) in enumerate(entry.iter_unpack(data)):
+            if kind in _SIZES:
+                tags[tag] = _Values(kind, count, self._place(kind, count, at + (n + 1) * entry.size))
+        return tags, self._unpack(layout.offset, at + len(data))[0]
+
+    def _place(self, kind: int, count: int, end: int) -> int:
+        """Values that fit lie in the entry itself, the others where it points to."""
+        room = struct.calcsize(self._layout.offset)
+        inline = count * _SIZES[kind] <= room
+        return end - room if inline else self._unpack(self._layout.offset, end - room)[0]
+
+
+class StoredTiles:
+    """The JPEG tiles of one level.
+
+    Args:
+        tiff: the open file.
+        tags: of the level's directory.
+
+    Raises:
+        ValueError: the directory contradicts itself.
+    """
+
+    def __init__(self, tiff: _Tiff, tags: dict[int, _Values]) -> None:
+        self._tiff = tiff
+        self._offsets, self._counts = tags[_OFFSETS], tags[_COUNTS]
+        self.size = tiff.number(tags[_WIDTH], 0), tiff.number(tags[_HEIGHT], 0)
+        self._tile = tiff.number(tags[_TILE_WIDTH], 0), tiff.number(tags[_TILE_HEIGHT], 0)
+        self._columns, rows = (-(-side // max(1, tile)) for side, tile in zip(self.size, self._tile, strict=True))
+        self._is_ycbcr = tiff.number(tags[_PHOTOMETRIC], 0) == _YCBCR
+        self._tables = self._read_tables(tags.get(_TABLES))
+        if not self._offsets.count == self._counts.count == self._columns * rows:
+            raise ValueError("the level has another number of tiles")
+
+    def jpeg(self, box: Box) -> bytes | None:
+        """Give a tile as a whole JPEG without metadata.
+
+        Args:
+            box: (x, y, width, height) in the level's pixels, all of it on the level.
+
+        Returns:
+            None where the box is not just one tile, or that tile is empty or visibly damaged.
+        """
+        x, y, *size = box
+        if tuple(size) != self._tile or x % size[0] or y % size[1]:
+            return None
+        data = self._read_tile(y // size[1] * self._columns + x // size[0])
+        return whole_jpeg(data, self._tables, size=self._tile, is_ycbcr=self._is_ycbcr) if data else None
+
+    def _read_tile(self, index: int) -> bytes:
+        try:
+            size = self._tiff.number(self._counts, index)
+            return self._tiff.bytes_at(self._tiff.number(self._offsets, index), size) if size <= _MAX_BYTES else b""
+        except (ValueError, OSError, OverflowError):
+            return b""
+
+    def _read_tables(self, values: _Values | None) -> bytes:
+        if values is None:
+            return b""
+        if values.kind not in (1, 7) or values.count > _MAX_BYTES:
+            raise ValueError("these are no JPEG tables")
+        return self._tiff.bytes_at(values.offset, values.count)
+
+
+class StoredLevels:
+    """The levels of a TIFF whose tiles can be served as they are; a file that is no such TIFF has none.
+
+    Args:
+        path: the file.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._levels = self._find()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor, self._levels = -1, {}
+
+    def of_size(self, size: tuple[int, int]) -> StoredTiles | None:
+        """Find the one level of this (width, height); None where there is none, or more than one."""
+        return self._levels.get(size)
+
+    def _find(self) -> dict[tuple[int, int], StoredTiles]:
+        try:
+            tiff = _Tiff(self._descriptor)
+            found = [StoredTiles(tiff, tags) for tags in tiff.directories() if _holds_colour_jpegs(tiff, tags)]
+        except (ValueError, KeyError, OSError, OverflowError, struct.error):
+            return {}
+        sizes = [level.size for level in found]
+        return {level.size: level for level in found if sizes.count(level.size) == 1}
+
+
+def _holds_colour_jpegs(tiff: _Tiff, tags: dict[int, _Values]) -> bool:
+    """Tell whether a directory holds 8-bit colour in JPEG tiles."""
+    wanted = {_COMPRESSION: _JPEG, _SAMPLES: 3, _BITS: 8}
+    if not tags.keys() >= {*wanted, _WIDTH, _HEIGHT, _PHOTOMETRIC, _TILE_WIDTH, _TILE_HEIGHT, _OFFSETS, _COUNTS}:
+        return False
+    planar = tiff.number(tags[_PLANAR], 0) if _PLANAR in tags else _CONTIGUOUS
+    is_colour = tiff.number(tags[_PHOTOMETRIC], 0) in (_RGB, _YCBCR) and planar == _CONTIGUOUS
+    return is_colour and all(tiff.number(tags[tag], 0) == value for tag, value in wanted.items())
