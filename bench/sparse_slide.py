@@ -1,4 +1,4 @@
-"""A slide of 100,000 × 80,000 px in seconds and megabytes: one drawn block of tissue, shown again and again on glass."""
+"""A slide of 100,000 × 80,000 px in seconds and megabytes: one drawn block of tissue, shown again and again."""
 
 import io
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Clients of a tile server that cost little: one thread, raw sockets kept open, the next tile as soon as one is there."""
+"""Clients of a tile server that cost little: one thread, raw sockets kept open, tile after tile."""
 
 import selectors
 import socket

@@ -15,8 +15,8 @@ _ROUTE = RoutePattern(f"/api/{TILE_ROUTE}", is_endpoint=True)
 class TileDoor:
     """Middleware that answers a tile itself if ``TileApi`` let the same session see the same slide a moment ago.
 
-    It stands behind whatever looks at the host, at HTTPS and at headers, and before whatever finds out who is asking.
-    All it does not know, and every error, goes the long way.
+    It stands behind SecurityMiddleware, which leads to HTTPS, looks at the host itself, and its answers carry their own
+    headers. All it does not know, and every error, goes the long way.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -31,6 +31,7 @@ class TileDoor:
         session_key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
         if not found or not session_key:
             return None
+        request.get_host()  # refuses a host that is not ours
         slide_id, place = found[2].pop("slide_id"), found[2]
         known = decisions.find(session_key, slide_id)
         try:

@@ -14,9 +14,8 @@ from labeling.apis.base import AnyAccept, forever, not_modified, unchanged
 from labeling.choices import SlideState
 from labeling.models import Patch, Slide
 from labeling.permissions import MEMBER, Api
-from labeling.readers import slide_reader
 from labeling.slides.errors import SlideError
-from labeling.slides.tiles import render_tile
+from labeling.tile_bytes import tile_bytes
 
 TILE_ROUTE = "slides/<int:slide_id>/tiles/<int:level>/<int:col>_<int:row>.jpg"
 DECISION_S = 5.0
@@ -72,9 +71,7 @@ def tile_answer(request: HttpRequest | Request, file_sha256: str, *, level: int,
     etag = f'"{file_sha256[:32]}-{level}-{col}-{row}"'
     if unchanged(request, etag):
         return not_modified(etag)
-    with slide_reader(file_sha256) as reader:
-        tile = render_tile(reader, level, col, row)
-    return forever(tile, content_type="image/jpeg", etag=etag)
+    return forever(tile_bytes(file_sha256, level, col, row), content_type="image/jpeg", etag=etag)
 
 
 class TileApi(Api):

@@ -15,7 +15,7 @@ from PIL import Image, ImageFilter
 from labeling.slides.errors import SlideError
 from labeling.slides.geometry import frame_size
 from labeling.slides.resolution import openslide_mpp
-from labeling.slides.stored_tiles import StoredLevels
+from labeling.slides.stored_tiles import StoredLevels, StoredTiles
 
 GLASS = 255
 # Reads are cut on this grid, so that memory stays flat and an error costs one block.
@@ -107,13 +107,34 @@ class SlideReader:
             A JPEG without metadata that shows what ``read`` reads. None where no tile of the file is just this box, or
             where it is not JPEG, empty or damaged.
         """
+        tiles, ratio = self._stored_under(box, scale)
+        return tiles.jpeg(box) if tiles and ratio == 1 else None
+
+    def shrunk(self, box: Box, scale: float) -> NDArray[np.uint8] | None:
+        """Read a box coarsely from the JPEG tiles of a finer level, for somebody who only looks at it.
+
+        Args:
+            box: (x, y, w, h) in output pixels.
+            scale: level-0 pixels per output pixel.
+
+        Returns:
+            uint8 of shape (h, w, 3), RGB; not to the last bit what ``read`` reads. None where the scale is no power
+            of two above a level's, and where a tile is not JPEG, empty or damaged.
+        """
+        tiles, ratio = self._stored_under(box, scale)
+        return tiles.shrunk(box, ratio) if tiles and ratio > 1 and ratio.bit_count() == 1 else None
+
+    def _stored_under(self, box: Box, scale: float) -> tuple[StoredTiles | None, int]:
+        """Find the JPEG tiles that a box can be had from, and how many of their pixels become one."""
         x, y, w, h = box
         frame = frame_size(self.size, scale=scale)
-        level, direct = (0, True) if scale == 1 else self._level_for(scale, frame)
-        if self._stored is None or not direct or not (0 <= x <= frame[0] - w and 0 <= y <= frame[1] - h):
-            return None
-        tiles = self._stored.of_size(self._levels[level])
-        return tiles.jpeg(box) if tiles else None
+        level = 0 if scale == 1 else self._level_for(scale, frame)[0]
+        size, ratio = self._levels[level], max(1, round(scale / self._downsamples[level]))
+        drift_px = abs(scale / self._downsamples[level] - ratio) / ratio * max(frame)
+        fits = (
+            x >= 0 and y >= 0 and x + w <= min(frame[0], size[0] // ratio) and y + h <= min(frame[1], size[1] // ratio)
+        )
+        return (self._stored.of_size(size) if self._stored and fits and drift_px < 1 else None), ratio
 
     def overview(self, box: Box, scale: float, *, most: float) -> Pixels | None:
         """Read a box coarsely, where the file keeps a level for that.

@@ -1,16 +1,23 @@
 """Finds the JPEG tiles of a pyramidal TIFF as they lie in the file, so that they need not be decoded to be served."""
 
+import io
 import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
 from labeling.slides.jpeg import whole_jpeg
 
 _MAX_DIRECTORIES = 64
 _MAX_ENTRIES = 4096
 _MAX_BYTES = 1 << 20
+# A JPEG decoder can leave out frequencies down to one of each block of 8×8.
+_MAX_SHRINK = 8
 # Bytes of a value, by TIFF type; the other types are in no tag that is read here.
 _SIZES = {1: 1, 3: 2, 4: 4, 7: 1, 16: 8}
 _CODES = {1: "B", 3: "H", 4: "I", 7: "B", 16: "Q"}
@@ -139,15 +146,54 @@ class StoredTiles:
         x, y, *size = box
         if tuple(size) != self._tile or x % size[0] or y % size[1]:
             return None
-        data = self._read_tile(y // size[1] * self._columns + x // size[0])
-        return whole_jpeg(data, self._tables, size=self._tile, is_ycbcr=self._is_ycbcr) if data else None
+        return self._whole_tile(x // size[0], y // size[1])
 
-    def _read_tile(self, index: int) -> bytes:
+    def shrunk(self, box: Box, ratio: int) -> NDArray[np.uint8] | None:
+        """Decode a box at a fraction of its size, which costs far less than to decode it whole.
+
+        Args:
+            box: (x, y, width, height) in shrunk pixels, all of it on the level.
+            ratio: pixels of the level that become one, a power of two; each is the mean of its square, as far as the
+                few frequencies know it that are decoded.
+
+        Returns:
+            uint8 of shape (height, width, 3), RGB. None where a tile cannot be shrunk so, is empty or damaged.
+        """
+        step = min(ratio, _MAX_SHRINK)
+        if any(side % step for side in self._tile):
+            return None
+        # What a JPEG decoder cannot shrink any more is averaged.
+        x, y, width, height = (value * (ratio // step) for value in box)
+        side_x, side_y = (side // step for side in self._tile)
+        picture = Image.new("RGB", (width, height))
+        for row in range(y // side_y, -(-(y + height) // side_y)):
+            for col in range(x // side_x, -(-(x + width) // side_x)):
+                tile = self._shrunk_tile(col, row, (side_x, side_y))
+                if tile is None:
+                    return None
+                picture.paste(tile, (col * side_x - x, row * side_y - y))
+        return np.asarray(picture.reduce(ratio // step))
+
+    def _shrunk_tile(self, col: int, row: int, size: tuple[int, int]) -> Image.Image | None:
+        data = self._whole_tile(col, row)
+        if data is None:
+            return None
+        try:
+            with Image.open(io.BytesIO(data), formats=["JPEG"]) as tile:
+                tile.draft("RGB", size)
+                tile.load()
+                return tile.copy() if (tile.mode, tile.size) == ("RGB", size) else None
+        except (OSError, SyntaxError):
+            return None
+
+    def _whole_tile(self, col: int, row: int) -> bytes | None:
+        index = row * self._columns + col
         try:
             size = self._tiff.number(self._counts, index)
-            return self._tiff.bytes_at(self._tiff.number(self._offsets, index), size) if size <= _MAX_BYTES else b""
+            data = self._tiff.bytes_at(self._tiff.number(self._offsets, index), size) if size <= _MAX_BYTES else b""
         except (ValueError, OSError, OverflowError):
-            return b""
+            return None
+        return whole_jpeg(data, self._tables, size=self._tile, is_ycbcr=self._is_ycbcr)
 
     def _read_tables(self, values: _Values | None) -> bytes:
         if values is None:
