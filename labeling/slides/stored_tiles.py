@@ -20,7 +20,7 @@ _MAX_BYTES = 1 << 20
 _MAX_SHRINK = 8
 # Bytes of a value, by TIFF type; the other types are in no tag that is read here.
 _SIZES = {1: 1, 3: 2, 4: 4, 7: 1, 16: 8}
-_CODES = {1: "B", 3: "H", 4: "I", 7: "B", 16: "Q"}
+_CODES = {1: "<B", 3: "<H", 4: "<I", 7: "<B", 16: "<Q"}
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES = 256, 257, 258, 259, 262, 277
 _PLANAR, _TILE_WIDTH, _TILE_HEIGHT, _OFFSETS, _COUNTS, _TABLES = 284, 322, 323, 324, 325, 347
 _JPEG, _CONTIGUOUS, _RGB, _YCBCR = 7, 1, 2, 6
@@ -41,14 +41,16 @@ class _Values:
 class _Layout:
     """What classic TIFF and BigTIFF write differently: struct codes of counts, directory entries and offsets."""
 
-    order: str
-    first: int
     count: str
-    entry: str
+    entry: struct.Struct
     offset: str
+    first: int
 
 
-_CLASSIC, _BIG = ("H", "HHI4s", "I"), ("Q", "HHQ8s", "Q")
+_CLASSIC = _Layout("<H", struct.Struct("<HHI4s"), "<I", first=4)
+_BIG = _Layout("<Q", struct.Struct("<HHQ8s"), "<Q", first=8)
+# OpenSlide takes no TIFF of the other byte order for a slide.
+_LAYOUTS = {b"II\x2a\x00": _CLASSIC, b"II\x2b\x00": _BIG}
 
 
 class _Tiff:
@@ -56,7 +58,7 @@ class _Tiff:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._layout = self._read_header()
+        self._layout = _LAYOUTS[self.bytes_at(0, 4)]
 
     def bytes_at(self, offset: int, size: int) -> bytes:
         data = os.pread(self._descriptor, size, offset)
@@ -69,47 +71,38 @@ class _Tiff:
         if not 0 <= index < values.count:
             raise ValueError("there is no such value")
         size = _SIZES[values.kind]
-        return self._unpack(_CODES[values.kind], values.offset + index * size)[0]
+        return self._unpack(_CODES[values.kind], values.offset + index * size)
 
     def directories(self) -> Iterator[dict[int, _Values]]:
         """Walk the directories, so many at most that a chain without an end ends."""
-        at = self._layout.first
+        at = self._unpack(self._layout.offset, self._layout.first)
         for _ in range(_MAX_DIRECTORIES):
             if at == 0:
                 return
             tags, at = self._directory(at)
             yield tags
 
-    def _read_header(self) -> _Layout:
-        head = self.bytes_at(0, 16)
-        order = {b"II": "<", b"MM": ">"}[head[:2]]
-        if struct.unpack_from(f"{order}H", head, 2)[0] == 43:
-            return _Layout(order, struct.unpack_from(f"{order}Q", head, 8)[0], *_BIG)
-        return _Layout(order, struct.unpack_from(f"{order}I", head, 4)[0], *_CLASSIC)
-
-    def _unpack(self, code: str, offset: int) -> tuple[int, ...]:
-        code = self._layout.order + code
-        return struct.unpack(code, self.bytes_at(offset, struct.calcsize(code)))
+    def _unpack(self, code: str, offset: int) -> int:
+        return int(struct.unpack(code, self.bytes_at(offset, struct.calcsize(code)))[0])
 
     def _directory(self, at: int) -> tuple[dict[int, _Values], int]:
         layout = self._layout
-        (entries,) = self._unpack(layout.count, at)
-        at += struct.calcsize(layout.count)
-        entry = struct.Struct(layout.order + layout.entry)
+        entries = self._unpack(layout.count, at)
         if entries > _MAX_ENTRIES:
             raise ValueError("the directory is too long")
-        data = self.bytes_at(at, entries * entry.size)
+        at += struct.calcsize(layout.count)
+        data = self.bytes_at(at, entries * layout.entry.size)
         tags = {}
-        for n, (tag, kind, count, _) in enumerate(entry.iter_unpack(data)):
+        for n, (tag, kind, count, _) in enumerate(layout.entry.iter_unpack(data), start=1):
             if kind in _SIZES:
-                tags[tag] = _Values(kind, count, self._place(kind, count, at + (n + 1) * entry.size))
-        return tags, self._unpack(layout.offset, at + len(data))[0]
+                tags[tag] = _Values(kind, count, self._place(kind, count, at + n * layout.entry.size))
+        return tags, self._unpack(layout.offset, at + len(data))
 
     def _place(self, kind: int, count: int, end: int) -> int:
         """Values that fit lie in the entry itself, the others where it points to."""
         room = struct.calcsize(self._layout.offset)
-        inline = count * _SIZES[kind] <= room
-        return end - room if inline else self._unpack(self._layout.offset, end - room)[0]
+        is_inline = count * _SIZES[kind] <= room
+        return end - room if is_inline else self._unpack(self._layout.offset, end - room)
 
 
 class StoredTiles:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pyvips
 import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from labeling.slides.jpeg import whole_jpeg
 from labeling.slides.reader import SlideReader
 from labeling.slides.stored_tiles import StoredLevels
 from labeling.slides.tiles import TilePyramid, render_tile, stored_tile
-from tests.labeling.slides.files import APERIO, smooth, write_tiff
+from tests.labeling.slides.files import APERIO, smooth
 
 PLANTED = b"patient Erika Mustermann"
 SIDE = 256
@@ -98,13 +99,11 @@ def test_a_tile_handed_through_shows_what_openslide_shows(tables, photometric, s
             seen, mask = reader.read(col * SIDE, row * SIDE, SIDE, SIDE)
             assert mask.all()
             assert np.array_equal(decoded(own), seen)
-            assert np.abs(seen.astype(int) - parts[row * COLUMNS + col]).mean() < 4
+            assert np.abs(seen.astype(int) - parts[row * COLUMNS + col]).mean() < 6
         for col, row in [(2, 0), (0, 2), (2, 2)]:
             assert stored_tile(reader, level, col, row) is None
-            assert (
-                decoded(render_tile(reader, level, col, row)).shape[:2]
-                == TilePyramid(*reader.size).box(level, col, row)[:1:-1]
-            )
+            _, _, w, h = TilePyramid(*reader.size).box(level, col, row)
+            assert decoded(render_tile(reader, level, col, row)).shape == (h, w, 3)
 
 
 def test_the_declared_colour_space_is_said_and_honoured(pixels, tmp_path):
@@ -132,6 +131,10 @@ def test_no_word_of_the_vendor_goes_along(pixels, tmp_path):
         assert np.array_equal(decoded(own), reader.read(SIDE, SIDE, SIDE, SIDE)[0])
 
 
+def frame(jpeg: bytes) -> int:
+    return jpeg.index(b"\xff\xc0")
+
+
 def in_scan(jpeg: bytes) -> int:
     return jpeg.index(b"\xff\xda") + 200
 
@@ -143,10 +146,8 @@ DAMAGE = {
     "cut off": lambda jpeg: jpeg[: len(jpeg) // 2],
     "no header": lambda jpeg: jpeg[:2] + jpeg[in_scan(jpeg) :],
     "a marker in the scan": lambda jpeg: jpeg[: in_scan(jpeg)] + b"\xff\xc4" + jpeg[in_scan(jpeg) + 2 :],
-    "another size": lambda jpeg: jpeg.replace(struct.pack(">HH", SIDE, SIDE), struct.pack(">HH", SIDE, 9), 1),
-    "two frames": lambda jpeg: (
-        jpeg[: jpeg.index(b"\xff\xc0")] + segment(0xC0, bytes(15)) + jpeg[jpeg.index(b"\xff\xc0") :]
-    ),
+    "another size": lambda jpeg: jpeg[: frame(jpeg) + 5] + struct.pack(">H", 9) + jpeg[frame(jpeg) + 7 :],
+    "two frames": lambda jpeg: jpeg[: frame(jpeg)] + segment(0xC0, bytes(15)) + jpeg[frame(jpeg) :],
     "a segment of no length": lambda jpeg: jpeg[:2] + b"\xff\xfe\0\0" + jpeg[2:],
     "no tables": lambda jpeg: jpeg.replace(b"\xff\xdb", b"\xff\xfe").replace(b"\xff\xc4", b"\xff\xfe"),
     "progressive": lambda jpeg: encoded(decoded(jpeg), progressive=True),
@@ -161,7 +162,7 @@ def test_a_damaged_tile_is_not_handed_through(damage, pixels, tmp_path):
     with SlideReader(write(tmp_path / "s.tif", tiles)) as reader:
         assert stored_tile(reader, 10, 0, 0) is None
         assert stored_tile(reader, 10, 1, 0) is not None
-        assert reader.shrunk((0, 0, 128, 128), 2.0) is None or damage not in ("left out", "overwritten", "zeroed")
+        assert reader.shrunk((0, 0, 128, 128), 2.0) is None
 
 
 @pytest.mark.parametrize("damage", ["left out", "overwritten", "zeroed", "no header"])
@@ -216,21 +217,19 @@ def test_levels_that_cannot_be_told_apart_are_not_handed_through(pixels, tmp_pat
     levels.close()
 
 
-def test_a_big_endian_classic_tiff_is_understood(pixels, tmp_path):
-    parts = cut(pixels)
-    write_tiff(
-        tmp_path / "s.tif",
-        iter([encoded(part) for part in parts]),
-        shape=(HEIGHT, WIDTH, 3),
-        dtype=np.uint8,
-        tile=(SIDE, SIDE),
-        compression="jpeg",
-        photometric="ycbcr",
-        byteorder=">",
+@pytest.mark.parametrize("bigtiff", [False, True])
+def test_a_pyramid_of_another_writer_is_handed_through_on_every_level(bigtiff, pixels, tmp_path):
+    """Classic TIFF and BigTIFF, tables apart, chroma subsampled, as libvips writes them."""
+    path = tmp_path / "s.tif"
+    image = pyvips.Image.new_from_array(np.tile(pixels, (2, 2, 1)))
+    image.tiffsave(
+        str(path), compression="jpeg", tile=True, tile_width=SIDE, tile_height=SIDE, pyramid=True, bigtiff=bigtiff
     )
-    with SlideReader(tmp_path / "s.tif") as reader:
-        own = stored_tile(reader, 10, 1, 1)
-        assert np.array_equal(decoded(own), reader.read(SIDE, SIDE, SIDE, SIDE)[0])
+    with SlideReader(path) as reader:
+        pyramid = TilePyramid(*reader.size)
+        for level in (pyramid.max_level, pyramid.max_level - 1):
+            seen, _ = reader.read(SIDE, SIDE, SIDE, SIDE, float(pyramid.scale(level)))
+            assert np.array_equal(decoded(stored_tile(reader, level, 1, 1)), seen)
 
 
 def test_uncompressed_tiles_are_drawn(pixels, tmp_path):
