@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 CLIENTS, CORES, SEED = 8, 2, 3
 LOOKS, LEVELS_OF_A_LOOK, VIEW = 20, 6, (6, 4)
 WARM_S = 6.0
-ROUNDS = 1
+ROUNDS = 3
 REAL = Path("slides") / "CMU-1-Small-Region.svs"
 PEERS = {
     "openslide": ("openslide-python", "bench.tile_peers:openslide_example", deepzoom_grid),
@@ -103,12 +103,13 @@ def looks(grid: Grid, count: int) -> Iterator[tuple[int, int, int]]:
         count: how many places.
 
     Yields:
-        (level, col, row).
+        (level, col, row); no level that is coarser than one which fits into a tile, for a viewer asks for none.
     """
     rng, seen = random.Random(SEED), set()
+    coarsest = max(grid.count((1, 1)) - 1, len(grid) - LEVELS_OF_A_LOOK, 0)
     for _ in range(count):
         across, down = rng.random(), rng.random()
-        for level in range(max(0, len(grid) - LEVELS_OF_A_LOOK), len(grid)):
+        for level in range(coarsest, len(grid)):
             for tile in _view(grid[level], across, down):
                 if (level, *tile) not in seen:
                     seen.add((level, *tile))

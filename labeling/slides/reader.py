@@ -110,19 +110,20 @@ class SlideReader:
         tiles, ratio = self._stored_under(box, scale)
         return tiles.jpeg(box) if tiles and ratio == 1 else None
 
-    def shrunk(self, box: Box, scale: float) -> NDArray[np.uint8] | None:
-        """Read a box coarsely from the JPEG tiles of a finer level, for somebody who only looks at it.
+    def look(self, box: Box, scale: float) -> NDArray[np.uint8] | None:
+        """Read a box from the file's JPEG tiles at least cost, for somebody who only looks at it.
 
         Args:
             box: (x, y, w, h) in output pixels.
             scale: level-0 pixels per output pixel.
 
         Returns:
-            uint8 of shape (h, w, 3), RGB; not to the last bit what ``read`` reads. None where the scale is no power
-            of two above a level's, and where a tile is not JPEG, empty or damaged.
+            uint8 of shape (h, w, 3), RGB: what ``read`` reads where the scale is a level's own, the mean of several
+            pixels where it is coarser. None where it is no power of two of a level's, and where a tile is not JPEG,
+            empty or damaged.
         """
         tiles, ratio = self._stored_under(box, scale)
-        return tiles.shrunk(box, ratio) if tiles and ratio > 1 and ratio.bit_count() == 1 else None
+        return tiles.pixels(box, ratio) if tiles and ratio.bit_count() == 1 else None
 
     def _stored_under(self, box: Box, scale: float) -> tuple[StoredTiles | None, int]:
         """Find the JPEG tiles that a box can be had from, and how many of their pixels become one."""

@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ _MAX_ENTRIES = 4096
 _MAX_BYTES = 1 << 20
 # A JPEG decoder can leave out frequencies down to one of each block of 8×8.
 _MAX_SHRINK = 8
+_KEPT_TILES = 64
 # Bytes of a value, by TIFF type; the other types are in no tag that is read here.
 _SIZES = {1: 1, 3: 2, 4: 4, 7: 1, 16: 8}
 _CODES = {1: "<B", 3: "<H", 4: "<I", 7: "<B", 16: "<Q"}
@@ -124,6 +126,7 @@ class StoredTiles:
         self._columns, rows = (-(-side // max(1, tile)) for side, tile in zip(self.size, self._tile, strict=True))
         self._is_ycbcr = tiff.number(tags[_PHOTOMETRIC], 0) == _YCBCR
         self._tables = self._read_tables(tags.get(_TABLES))
+        self._decoded: OrderedDict[tuple[int, int, tuple[int, int]], Image.Image] = OrderedDict()
         if not self._offsets.count == self._counts.count == self._columns * rows:
             raise ValueError("the level has another number of tiles")
 
@@ -141,11 +144,11 @@ class StoredTiles:
             return None
         return self._whole_tile(x // size[0], y // size[1])
 
-    def shrunk(self, box: Box, ratio: int) -> NDArray[np.uint8] | None:
-        """Decode a box at a fraction of its size, which costs far less than to decode it whole.
+    def pixels(self, box: Box, ratio: int) -> NDArray[np.uint8] | None:
+        """Decode a box, at a fraction of its size where that is asked: it costs far less than to decode it whole.
 
         Args:
-            box: (x, y, width, height) in shrunk pixels, all of it on the level.
+            box: (x, y, width, height) in output pixels, all of it on the level.
             ratio: pixels of the level that become one, a power of two; each is the mean of its square, as far as the
                 few frequencies know it that are decoded.
 
@@ -161,13 +164,23 @@ class StoredTiles:
         picture = Image.new("RGB", (width, height))
         for row in range(y // side_y, -(-(y + height) // side_y)):
             for col in range(x // side_x, -(-(x + width) // side_x)):
-                tile = self._shrunk_tile(col, row, (side_x, side_y))
+                tile = self._tile_of_size(col, row, (side_x, side_y))
                 if tile is None:
                     return None
                 picture.paste(tile, (col * side_x - x, row * side_y - y))
         return np.asarray(picture.reduce(ratio // step))
 
-    def _shrunk_tile(self, col: int, row: int, size: tuple[int, int]) -> Image.Image | None:
+    def _tile_of_size(self, col: int, row: int, size: tuple[int, int]) -> Image.Image | None:
+        """Give a tile decoded to a size; the last ones are kept, for the next box begins on them."""
+        key = (col, row, size)
+        tile = self._decoded.pop(key, None) or self._decode(col, row, size)
+        if tile is not None:
+            self._decoded[key] = tile
+        if len(self._decoded) > _KEPT_TILES:
+            self._decoded.popitem(last=False)
+        return tile
+
+    def _decode(self, col: int, row: int, size: tuple[int, int]) -> Image.Image | None:
         data = self._whole_tile(col, row)
         if data is None:
             return None

@@ -111,9 +111,9 @@ def _drawn(reader: SlideReader, box: tuple[int, int, int, int], scale: float) ->
 
 
 def _looked_at(reader: SlideReader, box: tuple[int, int, int, int], scale: float) -> NDArray[np.uint8]:
-    shrunk = reader.shrunk(box, scale)
-    if shrunk is not None:
-        return shrunk
+    looked = reader.look(box, scale)
+    if looked is not None:
+        return looked
     pixels, mask = reader.read(*box, scale)
     return pixels if mask.all() else np.where(mask[..., None], pixels, _hatch(*box)[..., None])
 

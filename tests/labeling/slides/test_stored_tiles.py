@@ -162,7 +162,7 @@ def test_a_damaged_tile_is_not_handed_through(damage, pixels, tmp_path):
     with SlideReader(write(tmp_path / "s.tif", tiles)) as reader:
         assert stored_tile(reader, 10, 0, 0) is None
         assert stored_tile(reader, 10, 1, 0) is not None
-        assert reader.shrunk((0, 0, 128, 128), 2.0) is None
+        assert reader.look((0, 0, 128, 128), 2.0) is None
 
 
 @pytest.mark.parametrize("damage", ["left out", "overwritten", "zeroed", "no header"])
@@ -183,6 +183,7 @@ def test_a_drawn_tile_has_openslides_colours(tmp_path, pixels):
     with SlideReader(path) as reader:
         assert stored_tile(reader, 10, 1, 1) is None
         seen, _ = reader.read(SIDE, SIDE, SIDE, SIDE)
+        assert np.array_equal(reader.look((SIDE, SIDE, SIDE, SIDE), 1.0), seen)
         shown = decoded(render_tile(reader, 10, 1, 1, quality=100))
     off = np.abs(shown.astype(int) - seen)
     assert off.max() <= 3
@@ -196,16 +197,16 @@ def test_a_coarse_view_is_the_mean_of_what_is_there(side, scale, pixels, tmp_pat
     with SlideReader(path) as reader:
         seen, _ = reader.read(0, 0, *reader.size)
         box = (3, 2, width - 3, height - 2)
-        shown = reader.shrunk(box, float(scale))
+        shown = reader.look(box, float(scale))
     means = seen[: height * scale, : width * scale].reshape(height, scale, width, scale, 3).mean((1, 3))
     assert shown.shape == (height - 2, width - 3, 3)
     assert np.abs(shown - means[2:, 3:]).mean() < 3
 
 
 @pytest.mark.parametrize(("box", "scale"), [((0, 0, 20, 20), 3.0), ((0, 0, 400, 20), 2.0), ((-1, 0, 9, 9), 2.0)])
-def test_what_cannot_be_shrunk_is_read(box, scale, pixels, tmp_path):
+def test_what_cannot_be_looked_at_is_read(box, scale, pixels, tmp_path):
     with SlideReader(write(tmp_path / "s.tif", [encoded(part) for part in cut(pixels)])) as reader:
-        assert reader.shrunk(box, scale) is None
+        assert reader.look(box, scale) is None
 
 
 def test_levels_that_cannot_be_told_apart_are_not_handed_through(pixels, tmp_path):
