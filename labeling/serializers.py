@@ -196,6 +196,7 @@ class SlideSerializer(LeasedSerializer[Slide]):
             "width",
             "height",
             "mpp",
+            "mpp_doubt",
             "objective",
             "format",
             "size_bytes",

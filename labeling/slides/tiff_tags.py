@@ -8,7 +8,7 @@ import tifffile
 
 from labeling.slides.errors import SlideError
 from labeling.slides.pixels import refuse_damaged, refuse_pixels
-from labeling.slides.resolution import ome_mpp, resolution_mpp
+from labeling.slides.resolution import Scale, ome_scale, resolution_mpp
 
 MAX_PAGES = 256
 _KINDS = {0: "a grey image", 1: "a grey image", 3: "a palette image", 4: "a mask", 5: "a CMYK image"}
@@ -38,7 +38,7 @@ class TiffFacts:
 
     width: int
     height: int
-    mpp: float | None
+    scale: Scale
     upright: bool
     repair: Repair | None = None
 
@@ -48,14 +48,14 @@ def tiff_facts(path: Path, *, plain: bool) -> TiffFacts:
 
     Args:
         path: the file.
-        plain: no scanner's own format, so several images of equal size and rare compressions are refused too.
+        plain: no scanner's own format, so several images and rare compressions are refused too.
 
     Raises:
         SlideError: ``slide_unsupported_pixels``, ``slide_several_images``, ``slide_damaged``.
     """
     try:
         with tifffile.TiffFile(path) as tiff:
-            pages = _pages(tiff)
+            pages = pages_of(tiff)
             page = pages[0]
             _check_pixels(page)
             if plain:
@@ -65,7 +65,12 @@ def tiff_facts(path: Path, *, plain: bool) -> TiffFacts:
         raise refuse_damaged("its TIFF directory cannot be read") from error
 
 
-def _pages(tiff: tifffile.TiffFile) -> list[tifffile.TiffPage]:
+def pages_of(tiff: tifffile.TiffFile) -> list[tifffile.TiffPage]:
+    """List the images of a TIFF, without those inside others.
+
+    Raises:
+        SlideError: ``slide_damaged`` where the list has no end, ``slide_several_images`` where it is absurdly long.
+    """
     pages = [tiff.pages.first]
     for index in range(1, MAX_PAGES + 1):
         try:
@@ -99,11 +104,11 @@ def _check_pixels(page: tifffile.TiffPage) -> None:
 
 def _check_plain(pages: list[tifffile.TiffPage]) -> None:
     page = pages[0]
-    size = page.imagewidth, page.imagelength
-    if any((p.imagewidth, p.imagelength) == size and not p.is_reduced for p in pages[1:]):
+    pixels = page.imagewidth * page.imagelength
+    # The first image is read: others may be its overviews, and no more than that.
+    if any(p.imagewidth * p.imagelength >= pixels and not p.is_reduced for p in pages[1:]):
         raise SlideError(
-            "This TIFF holds several images of the same size. Export the one you want and upload it.",
-            code="slide_several_images",
+            "This TIFF holds several images. Export the one you want and upload it.", code="slide_several_images"
         )
     if int(page.compression) not in _COMPRESSIONS:
         raise SlideError(
@@ -148,14 +153,14 @@ def _facts(page: tifffile.TiffPage, repair: Repair | None) -> TiffFacts:
     width, height = int(page.imagewidth), int(page.imagelength)
     if orientation in (5, 6, 7, 8):
         width, height = height, width
-    return TiffFacts(width, height, _mpp(page), upright=orientation in (0, 1), repair=repair)
+    return TiffFacts(width, height, _scale(page), upright=orientation in (0, 1), repair=repair)
 
 
-def _mpp(page: tifffile.TiffPage) -> float | None:
+def _scale(page: tifffile.TiffPage) -> Scale:
     description = str(page.description)
     if "<OME" in description:
-        return ome_mpp(description)
+        return ome_scale(description)
     unit, x, y = (page.tags.get(code) for code in (296, 282, 283))
     if unit is None or x is None or y is None or not (x.value[1] and y.value[1]):
-        return None
-    return resolution_mpp(x.value[0] / x.value[1], y.value[0] / y.value[1], _UNIT_UM.get(int(unit.value)))
+        return Scale()
+    return Scale(resolution_mpp(x.value[0] / x.value[1], y.value[0] / y.value[1], _UNIT_UM.get(int(unit.value))))
