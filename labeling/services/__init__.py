@@ -22,7 +22,7 @@ from labeling.services.imports import (
 )
 from labeling.services.labels import Said, label_add, patch_label
 from labeling.services.members import member_add, member_remove, person_ensure
-from labeling.services.slides import slide_delete, slide_register, slide_update
+from labeling.services.slides import Outcome, slide_delete, slide_register, slide_update, slides_delete, slides_update
 from labeling.services.studies import ClassSpec, study_create, study_update
 from labeling.services.uploads import upload_append, upload_create, upload_remove
 
@@ -32,6 +32,7 @@ __all__ = [
     "ImportReport",
     "LabelledPatch",
     "LeakError",
+    "Outcome",
     "Said",
     "TooFewError",
     "UnknownClassError",
@@ -56,6 +57,8 @@ __all__ = [
     "slide_delete",
     "slide_register",
     "slide_update",
+    "slides_delete",
+    "slides_update",
     "study_create",
     "study_update",
     "upload_append",
