@@ -117,7 +117,7 @@ function Row({ study, row, selected, onSelect }: Omit<Props, "rows"> & { row: Sl
         <Anchor component={Link} to={to} className={classes.code} aria-label={text.open(code)}>
           {code}
         </Anchor>
-        {caseCode && <div className={classes.fine}>{caseCode}</div>}
+        {caseCode && <div className={`${classes.fine} ${classes.case}`}>{caseCode}</div>}
       </Table.Td>
       <Table.Td>
         <StateCell run={run} />

@@ -54,30 +54,31 @@ function SizeLine({ slide }: { slide: Slide }) {
   if (!slide.width || !slide.height)
     return <Text className={classes.fine}>{formatBytes(slide.size_bytes)}</Text>;
   return (
-    <Text className={classes.fine}>
-      {text.size(formatCount(slide.width), formatCount(slide.height))}
-      {" · "}
-      {slide.mpp ? (
-        text.mpp(formatNumber(slide.mpp, 3))
-      ) : (
-        <span className={classes.warn} title={text.noMppHelp}>
-          {text.noMpp}
-        </span>
-      )}
-    </Text>
+    <>
+      <Text className={classes.fine}>{text.size(formatCount(slide.width), formatCount(slide.height))}</Text>
+      <Text className={classes.fine}>
+        {slide.mpp ? (
+          text.mpp(formatNumber(slide.mpp, 3))
+        ) : (
+          <span className={classes.warn} title={text.noMppHelp}>
+            {text.noMpp}
+          </span>
+        )}
+      </Text>
+    </>
   );
 }
 
 function Name({ slide }: { slide: Slide }) {
-  const uploaded = text.uploadedBy(slide.uploaded_by, formatDate(slide.created_at));
+  const [who, when] = [slide.uploaded_by, formatDate(slide.created_at)];
   return (
     <div className={classes.name}>
       <Title order={2} className={classes.code}>
         {slide.code}
       </Title>
       <SizeLine slide={slide} />
-      <Text className={classes.small} title={uploaded}>
-        {uploaded}
+      <Text className={classes.fine} title={text.uploadedBy(who, when)}>
+        {text.uploadedShort(who, when)}
       </Text>
     </div>
   );
@@ -114,7 +115,7 @@ function Findings({ slide, run }: { slide: Slide; run: DetectionRun | undefined 
   return (
     <div className={classes.findings}>
       <CountLine run={run} />
-      <Text className={classes.small}>
+      <Text className={classes.fine}>
         {labels > 0 ? text.labels(formatCount(labels), labels === 1) : text.noLabels}
       </Text>
     </div>
