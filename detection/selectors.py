@@ -151,19 +151,27 @@ def _failed_blocks() -> Coalesce:
 
 
 def detection_runs_of(
-    study: Study, *, slide: int | None = None, state: str | None = None, latest: bool = False
+    study: Study,
+    *,
+    slide: int | None = None,
+    slides: Sequence[int] = (),
+    state: str | None = None,
+    latest: bool = False,
 ) -> QuerySet[DetectionRun]:
     """Detection runs of a study, newest first.
 
     Args:
         study: whose.
         slide: only of this slide.
+        slides: only of these slides; none: of all.
         state: only in this state.
         latest: of what is left, only the newest run of each slide.
     """
     wanted = DetectionRun.objects.filter(study=study)
     if slide is not None:
         wanted = wanted.filter(slide_id=slide)
+    if slides:
+        wanted = wanted.filter(slide_id__in=slides)
     if state is not None:
         wanted = wanted.filter(state=state)
     if latest:

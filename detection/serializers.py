@@ -297,5 +297,11 @@ class DetectionQuerySerializer(serializers.Serializer[Any]):
     """Filters of the list of detection runs."""
 
     slide = serializers.IntegerField(required=False, min_value=1)
+    slides = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=2**31 - 1),
+        required=False,
+        max_length=MAX_SLIDES_AT_ONCE,
+        help_text="only of these slides",
+    )
     state = serializers.ChoiceField(RunState.choices, required=False)
     latest = serializers.BooleanField(required=False, default=False, help_text="only the newest run of each slide")

@@ -42,7 +42,7 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(models.Slide)
 class SlideAdmin(ReadOnly):
-    list_display = ["study", "code", "case_code", "state", "width", "height", "mpp"]
+    list_display = ["study", "code", "case_code", "stain", "state", "width", "height", "mpp"]
     list_filter = ["study", "state"]
 
 

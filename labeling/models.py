@@ -152,13 +152,14 @@ class WatchedFile(models.Model):
         ]
 
 
-@pghistory.track(fields=["case_code", "note", "mpp"], model_name="SlideEvent")
+@pghistory.track(fields=["case_code", "stain", "note", "mpp"], model_name="SlideEvent")
 class Slide(Leased):
     """A micrograph: the original file under its hash, and the pyramid the viewer reads."""
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="slides")
     number = models.PositiveIntegerField()
     case_code = models.CharField(max_length=60, blank=True)
+    stain = models.CharField(max_length=40, blank=True)
     note = models.TextField(blank=True, max_length=2000)
     sha256 = models.CharField(max_length=64, validators=[SHA256])
     size_bytes = models.BigIntegerField()

@@ -3,8 +3,22 @@
 from collections import Counter
 from typing import Any
 
-from django.db.models import Count, Exists, IntegerField, Max, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum, Value
-from django.db.models.functions import Coalesce
+from django.db.models import (
+    BigIntegerField,
+    Count,
+    Exists,
+    F,
+    IntegerField,
+    Max,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+)
+from django.db.models.functions import Cast, Coalesce
 
 from config.errors import DomainError, NotFoundError
 from labeling.models import Label, LabelClass, Membership, Patch, Slide, Study, Upload, User
@@ -119,8 +133,28 @@ def member_rows(study: Study) -> QuerySet[Membership]:
 
 
 def slide_rows(study: Study) -> QuerySet[Slide]:
-    """List a study's slides with their label counts."""
-    return with_label_count(Slide.objects.filter(study=study))
+    """List a study's slides with their label counts, and what else they are sorted by.
+
+    Returns:
+        Slides annotated with ``label_count``, ``area_px`` and ``cell_count``, the count of the newest detection. It is
+        reached by the name of the relation, since this app knows nothing of the one that counts.
+    """
+    counted = Slide.objects.filter(pk=OuterRef("pk"), detection_runs__isnull=False).order_by("-detection_runs__number")
+    return with_label_count(Slide.objects.filter(study=study)).annotate(
+        area_px=Cast("width", BigIntegerField()) * F("height"),
+        cell_count=Subquery(counted.values("detection_runs__count")[:1]),
+    )
+
+
+def slide_facets(study: Study) -> dict[str, Any]:
+    """List what a study's slides can be filtered by: their cases, stains, and the people who brought them."""
+    slides = Slide.objects.filter(study=study).order_by()
+    people = User.objects.filter(pk__in=slides.values("uploaded_by")).order_by("first_name", "last_name", "username")
+
+    def values(field: str) -> list[str]:
+        return list(slides.exclude(**{field: ""}).order_by(field).values_list(field, flat=True).distinct())
+
+    return {"cases": values("case_code"), "stains": values("stain"), "people": people}
 
 
 def with_label_count(slides: QuerySet[Slide]) -> QuerySet[Slide]:

@@ -11,6 +11,7 @@ from labeling.models import DatasetFreeze, Label, LabelClass, Membership, Patch,
 from labeling.permissions import ALL_ROLES
 
 MAX_L0 = 2**31 - 1
+MAX_SLIDES_AT_ONCE = 500
 Plain = serializers.Serializer[Any]
 
 
@@ -189,6 +190,7 @@ class SlideSerializer(LeasedSerializer[Slide]):
             "study",
             "code",
             "case_code",
+            "stain",
             "note",
             "state",
             "progress",
@@ -221,8 +223,51 @@ class SlideChangesSerializer(Plain):
     """What may change in a slide."""
 
     case_code = serializers.CharField(max_length=60, allow_blank=True, required=False)
+    stain = serializers.CharField(max_length=40, allow_blank=True, required=False)
     note = serializers.CharField(max_length=2000, allow_blank=True, required=False)
     mpp = serializers.FloatField(min_value=0.001, max_value=1000, allow_null=True, required=False)
+
+
+class SlidesSerializer(Plain):
+    """Which slides."""
+
+    slides = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=MAX_L0), min_length=1, max_length=MAX_SLIDES_AT_ONCE
+    )
+
+
+class SlidesChangesSerializer(SlidesSerializer):
+    """What is to be the same in several slides."""
+
+    changes = SlideChangesSerializer()
+
+
+class SlideNameSerializer(serializers.ModelSerializer[Slide]):
+    """A slide in few words, for a choice among thousands."""
+
+    state = serializers.ChoiceField(choices=SlideState.choices, read_only=True)
+    code = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = Slide
+        fields = ["id", "code", "state"]
+        read_only_fields = fields
+
+
+class SlideRefusalSerializer(Plain):
+    """A slide that stayed as it was, and why."""
+
+    slide = serializers.IntegerField()
+    slide_code = serializers.CharField(allow_null=True, help_text="empty: this study has no such slide")
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class SlidesDoneSerializer(Plain):
+    """What became of each of several slides."""
+
+    done = serializers.ListField(child=serializers.IntegerField())
+    refused = SlideRefusalSerializer(many=True)
 
 
 class ClickSerializer(Plain):
@@ -250,6 +295,14 @@ class ReaderSerializer(serializers.ModelSerializer[User]):
         model = User
         fields = ["id", "name"]
         read_only_fields = fields
+
+
+class SlideFacetsSerializer(Plain):
+    """What the slides of a study can be filtered by."""
+
+    cases = serializers.ListField(child=serializers.CharField())
+    stains = serializers.ListField(child=serializers.CharField())
+    people = ReaderSerializer(many=True)
 
 
 class PatchLabelSerializer(serializers.ModelSerializer[Label]):

@@ -52,6 +52,7 @@ export const slide = (change: Partial<Slide> = {}): Slide => ({
   study: 1,
   code: "S001",
   case_code: "26-4037",
+  stain: "CD3",
   note: "",
   state: "ready",
   progress: { done: 0, total: 0, message: "" },

@@ -101,7 +101,7 @@ describe("slides", () => {
     await user.click(screen.getByRole("button", { name: "Save" }));
     await expect
       .poll(() => server.to("PATCH", "slides/5")[0]?.body)
-      .toEqual({ case_code: "26-4037", mpp: 0.5, note: "" });
+      .toEqual({ case_code: "26-4037", stain: "CD3", mpp: 0.5, note: "" });
   });
 });
 
@@ -130,10 +130,10 @@ describe("search", () => {
       "GET studies/1/detection-runs": pageOf([]),
     });
     const { user } = openAt("/studies/1/slides");
-    await user.type(await screen.findByLabelText("Search code or case"), "26-9");
+    await user.type(await screen.findByLabelText("Search code, case, stain or note"), "26-9");
     expect(await screen.findByText("No slide matches")).toBeVisible();
     expect(server.asked.at(-1)?.query.get("search")).toBe("26-9");
-    await user.click(screen.getByRole("button", { name: "Clear the filter" }));
+    await user.click(screen.getAllByRole("button", { name: "Clear the filters" })[0] as HTMLElement);
     expect(await card()).toBeVisible();
   });
 });

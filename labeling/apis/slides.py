@@ -10,8 +10,16 @@ from labeling.choices import Role, SlideState
 from labeling.filters import SlideFilters
 from labeling.models import Slide, Study
 from labeling.permissions import MEMBER, Api, member, person
-from labeling.serializers import SlideChangesSerializer, SlideSerializer
-from labeling.services import access_record, slide_delete, slide_update
+from labeling.serializers import (
+    SlideChangesSerializer,
+    SlideFacetsSerializer,
+    SlideNameSerializer,
+    SlidesChangesSerializer,
+    SlidesDoneSerializer,
+    SlideSerializer,
+    SlidesSerializer,
+)
+from labeling.services import Outcome, access_record, slide_delete, slide_update, slides_delete, slides_update
 
 STAFF = member(Role.LAB, Role.ADMIN)
 
@@ -32,6 +40,67 @@ class SlidesApi(ListApi):
     @extend_schema(operation_id="slide_list")
     def get(self, request: Request, study_id: int) -> Response:
         return self.page_of(selectors.slide_rows(self.found))
+
+
+class SlideNamesApi(ListApi):
+    """All slides that a filter finds, to choose them; the few words of each keep thousands small."""
+
+    access = {"GET": MEMBER}
+    locate = selectors.study_located
+    found: Study
+    serializer_class = SlideNameSerializer
+    filterset_class = SlideFilters
+    pagination_class = None
+    queryset = Slide.objects.none()
+
+    @extend_schema(operation_id="slide_names", responses=SlideNameSerializer(many=True))
+    def get(self, request: Request, study_id: int) -> Response:
+        return Response(self.get_serializer(self.filter_queryset(selectors.slide_rows(self.found)), many=True).data)
+
+
+class SlideFacetsApi(Api):
+    access = {"GET": MEMBER}
+    locate = selectors.study_located
+    found: Study
+
+    @extend_schema(operation_id="slide_facets", responses=SlideFacetsSerializer)
+    def get(self, request: Request, study_id: int) -> Response:
+        return Response(SlideFacetsSerializer(selectors.slide_facets(self.found)).data)
+
+
+def _outcomes(outcomes: list[Outcome]) -> Response:
+    refused = [
+        {"slide": one.slide_id, "slide_code": one.slide_code, "code": one.refusal.code, "message": one.refusal.message}
+        for one in outcomes
+        if one.refusal
+    ]
+    done = [one.slide_id for one in outcomes if not one.refusal]
+    return Response(SlidesDoneSerializer({"done": done, "refused": refused}).data)
+
+
+class SlidesChangesApi(Api):
+    access = {"POST": STAFF}
+    locate = selectors.study_located
+    found: Study
+
+    @extend_schema(operation_id="slides_update", request=SlidesChangesSerializer, responses=SlidesDoneSerializer)
+    def post(self, request: Request, study_id: int) -> Response:
+        data = SlidesChangesSerializer(data=request.data)
+        data.is_valid(raise_exception=True)
+        wanted = data.validated_data
+        return _outcomes(slides_update(study=self.found, slide_ids=wanted["slides"], changes=dict(wanted["changes"])))
+
+
+class SlidesDeletionsApi(Api):
+    access = {"POST": STAFF}
+    locate = selectors.study_located
+    found: Study
+
+    @extend_schema(operation_id="slides_delete", request=SlidesSerializer, responses=SlidesDoneSerializer)
+    def post(self, request: Request, study_id: int) -> Response:
+        data = SlidesSerializer(data=request.data)
+        data.is_valid(raise_exception=True)
+        return _outcomes(slides_delete(study=self.found, slide_ids=data.validated_data["slides"]))
 
 
 class SlideApi(Api):

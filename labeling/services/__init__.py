@@ -24,7 +24,7 @@ from labeling.services.labels import Said, label_add, patch_label
 from labeling.services.members import member_add, member_remove, person_ensure
 from labeling.services.quotas import QuotaError, quota_check
 from labeling.services.slide_imports import slide_import
-from labeling.services.slides import slide_delete, slide_register, slide_update
+from labeling.services.slides import Outcome, slide_delete, slide_register, slide_update, slides_delete, slides_update
 from labeling.services.studies import ClassSpec, study_create, study_update
 from labeling.services.uploads import Progress, upload_append, upload_create, upload_remove
 from labeling.services.watching import Looked, Watch
@@ -36,6 +36,7 @@ __all__ = [
     "LabelledPatch",
     "LeakError",
     "Looked",
+    "Outcome",
     "Progress",
     "QuotaError",
     "Said",
@@ -65,6 +66,8 @@ __all__ = [
     "slide_import",
     "slide_register",
     "slide_update",
+    "slides_delete",
+    "slides_update",
     "study_create",
     "study_update",
     "upload_append",

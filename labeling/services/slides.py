@@ -1,12 +1,14 @@
 """Slides: registered under their hash, described by people, prepared by a worker."""
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
 from django.db.models import ProtectedError
 
 from config.bells import ring
-from config.errors import ConflictError
+from config.errors import ConflictError, DomainError, NotFoundError
 from labeling import arrivals, tasks
 from labeling.choices import SlideState
 from labeling.models import Slide, Study, User
@@ -22,7 +24,7 @@ def slide_register(*, study: Study, user: User, sha256: str, size_bytes: int) ->
 
 @transaction.atomic
 def slide_update(*, slide: Slide, changes: dict[str, Any]) -> Slide:
-    """Change a slide's case code, note or scale.
+    """Change a slide's case code, stain, note or scale.
 
     Raises:
         ConflictError: the scale would change under patches cropped at the old one (``slide_scale_in_use``).
@@ -59,3 +61,64 @@ def slide_delete(*, slide: Slide) -> None:
         locked.delete()
     except ProtectedError:
         raise ConflictError("This slide has labels or results and stays.", code="slide_in_use") from None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one of several slides.
+
+    Args:
+        slide_id: the id that was named.
+        slide_code: its code; None where the study has no such slide.
+        refusal: why it stayed as it was; None where all is done.
+    """
+
+    slide_id: int
+    slide_code: str | None
+    refusal: DomainError | None = None
+
+
+def slides_update(*, study: Study, slide_ids: Iterable[int], changes: dict[str, Any]) -> list[Outcome]:
+    """Change several slides in the same way; one that is refused does not hold up the others.
+
+    Args:
+        study: of the slides.
+        slide_ids: which.
+        changes: the same for all, as for ``slide_update``.
+
+    Returns:
+        What became of each, in the order named.
+    """
+    return _each(study, slide_ids, lambda slide: slide_update(slide=slide, changes=changes))
+
+
+def slides_delete(*, study: Study, slide_ids: Iterable[int]) -> list[Outcome]:
+    """Delete those of several slides that can be deleted, as ``slide_delete`` does.
+
+    Args:
+        study: of the slides.
+        slide_ids: which.
+
+    Returns:
+        What became of each, in the order named.
+    """
+    return _each(study, slide_ids, lambda slide: slide_delete(slide=slide))
+
+
+def _each(study: Study, slide_ids: Iterable[int], act: Callable[[Slide], Any]) -> list[Outcome]:
+    wanted = list(dict.fromkeys(slide_ids))
+    found = Slide.objects.filter(study=study).select_related("study").in_bulk(wanted)
+    return [_one(pk, found.get(pk), act) for pk in wanted]
+
+
+def _one(slide_id: int, slide: Slide | None, act: Callable[[Slide], Any]) -> Outcome:
+    gone = NotFoundError("This slide is not there any more.")
+    if slide is None:
+        return Outcome(slide_id, None, gone)
+    try:
+        act(slide)
+    except Slide.DoesNotExist:
+        return Outcome(slide_id, slide.code, gone)
+    except DomainError as error:
+        return Outcome(slide_id, slide.code, error)
+    return Outcome(slide_id, slide.code)

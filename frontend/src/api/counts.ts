@@ -1,6 +1,13 @@
-/** The newest count of every slide, for the slide grid and the table of counts; many counts started at once. */
+/** The newest count of every slide, for the list of slides and the table of counts; many counts started at once. */
 
-import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import {
+  keepPreviousData,
+  queryOptions,
+  useMutation,
+  useQueries,
+  useQuery,
+  useQueryClient,
+} from "@tanstack/react-query";
 
 import { isRunning, newClientKey, pollWhile } from "./polling";
 import { apiUrl, request } from "./request";
@@ -11,18 +18,31 @@ export const countsKey = (study: Id) => ["counts", study] as const;
 
 const SLOW_POLL_MS = 3000;
 
-export function useLatestCounts(study: Id) {
-  return useQuery({
-    queryKey: latestCountsKey(study),
+const latestCountsQuery = (study: Id, slides: readonly Id[]) =>
+  queryOptions({
+    queryKey: [...latestCountsKey(study), slides],
     queryFn: ({ signal }) =>
       request<Page<DetectionRun>>("GET", `studies/${study}/detection-runs`, {
-        query: { latest: 1, page_size: 500 },
+        query: { latest: 1, page_size: slides.length, slides },
         signal,
       }),
-    select: (page) => new Map(page.results.map((run) => [run.slide, run])),
-    refetchInterval: (query) =>
-      query.state.data?.results.some((run) => isRunning(run.state)) ? SLOW_POLL_MS : false,
+    refetchInterval: ({ state }) =>
+      state.data?.results.some((run) => isRunning(run.state)) ? SLOW_POLL_MS : false,
   });
+
+/** The newest count of each of these slides, which come in groups so that a known group is not asked for again. */
+export function useLatestCounts(
+  study: Id,
+  groups: readonly (readonly Id[])[],
+): ReadonlyMap<Id, DetectionRun> {
+  return useQueries({
+    queries: groups.filter((slides) => slides.length > 0).map((slides) => latestCountsQuery(study, slides)),
+    combine: runsOfSlides,
+  });
+}
+
+function runsOfSlides(answers: readonly { data?: Page<DetectionRun> }[]): ReadonlyMap<Id, DetectionRun> {
+  return new Map(answers.flatMap(({ data }) => data?.results ?? []).map((run) => [run.slide, run]));
 }
 
 /** The table of counts, page by page; asked again while one of them runs. */

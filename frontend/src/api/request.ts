@@ -22,7 +22,9 @@ export class ApiError extends Error {
   }
 }
 
-export type Query = Readonly<Record<string, string | number | boolean | null | undefined>>;
+type Plain = string | number | boolean | null | undefined;
+/** A list is sent as the same name several times. */
+export type Query = Readonly<Record<string, Plain | readonly Plain[]>>;
 
 export interface RequestOptions {
   readonly query?: Query;
@@ -38,7 +40,9 @@ export interface RequestOptions {
 export function apiUrl(path: string, query: Query = {}): string {
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
-    if (value !== undefined && value !== null && value !== "") search.set(name, String(value));
+    for (const one of [value].flat()) {
+      if (one !== undefined && one !== null && one !== "") search.append(name, String(one));
+    }
   }
   const tail = search.toString();
   return `/api/${path}${tail ? `?${tail}` : ""}`;

@@ -1044,6 +1044,89 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/studies/{study_id}/slide-changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        post: operations["slides_update"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{study_id}/slide-deletions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        post: operations["slides_delete"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{study_id}/slide-facets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        get: operations["slide_facets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{study_id}/slide-names": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description All slides that a filter finds, to choose them; the few words of each keep thousands small. */
+        get: operations["slide_names"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/studies/{study_id}/slides": {
         parameters: {
             query?: never;
@@ -2083,6 +2166,7 @@ export interface components {
         /** @description What may change in a slide. */
         PatchedSlideChangesRequest: {
             case_code?: string;
+            stain?: string;
             note?: string;
             /** Format: double */
             mpp?: number | null;
@@ -2271,6 +2355,7 @@ export interface components {
             readonly study: number;
             readonly code: string;
             readonly case_code: string;
+            readonly stain: string;
             readonly note: string;
             readonly state: components["schemas"]["SlideState"];
             readonly progress: components["schemas"]["Progress"];
@@ -2291,11 +2376,39 @@ export interface components {
             /** Format: date-time */
             readonly created_at: string;
         };
+        /** @description What may change in a slide. */
+        SlideChangesRequest: {
+            case_code?: string;
+            stain?: string;
+            note?: string;
+            /** Format: double */
+            mpp?: number | null;
+        };
         /** @description Patches of one slide. */
         SlideCount: {
             slide_id: number;
             code: string;
             count: number;
+        };
+        /** @description What the slides of a study can be filtered by. */
+        SlideFacets: {
+            cases: string[];
+            stains: string[];
+            people: components["schemas"]["Reader"][];
+        };
+        /** @description A slide in few words, for a choice among thousands. */
+        SlideName: {
+            readonly id: number;
+            readonly code: string;
+            readonly state: components["schemas"]["SlideState"];
+        };
+        /** @description A slide that stayed as it was, and why. */
+        SlideRefusal: {
+            slide: number;
+            /** @description empty: this study has no such slide */
+            slide_code: string | null;
+            code: string;
+            message: string;
         };
         /** @description Scores on the test patches of one slide; no slide: imported patches. */
         SlideScores: {
@@ -2316,6 +2429,20 @@ export interface components {
         };
         /** @enum {string} */
         SlideState: "queued" | "processing" | "ready" | "failed";
+        /** @description What is to be the same in several slides. */
+        SlidesChangesRequest: {
+            slides: number[];
+            changes: components["schemas"]["SlideChangesRequest"];
+        };
+        /** @description What became of each of several slides. */
+        SlidesDone: {
+            done: number[];
+            refused: components["schemas"]["SlideRefusal"][];
+        };
+        /** @description Which slides. */
+        SlidesRequest: {
+            slides: number[];
+        };
         /** @enum {string} */
         Source: "click" | "points" | "import" | "mined";
         /** @description Patches of one source. */
@@ -3664,6 +3791,8 @@ export interface operations {
                 /** @description Number of results to return per page. */
                 page_size?: number;
                 slide?: number;
+                /** @description only of these slides */
+                slides?: number[];
                 state?: "queued" | "running" | "done" | "incomplete" | "failed" | "cancelled";
             };
             header?: never;
@@ -3980,6 +4109,109 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Mined"];
+                };
+            };
+        };
+    };
+    slides_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                study_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SlidesChangesRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SlidesDone"];
+                };
+            };
+        };
+    };
+    slides_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                study_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SlidesRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SlidesDone"];
+                };
+            };
+        };
+    };
+    slide_facets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                study_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SlideFacets"];
+                };
+            };
+        };
+    };
+    slide_names: {
+        parameters: {
+            query?: {
+                case_code?: string;
+                missing?: "case_code" | "mpp" | "stain";
+                /** @description Ordering */
+                ordering?: ("-area_px" | "-case_code" | "-cell_count" | "-created_at" | "-label_count" | "-number" | "-stain" | "-state" | "area_px" | "case_code" | "cell_count" | "created_at" | "label_count" | "number" | "stain" | "state")[];
+                search?: string;
+                stain?: string;
+                state?: "failed" | "processing" | "queued" | "ready";
+                uploaded_before?: string;
+                uploaded_by?: number;
+                uploaded_from?: string;
+            };
+            header?: never;
+            path: {
+                study_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SlideName"][];
                 };
             };
         };

@@ -1,14 +1,22 @@
 /** Slides of a study: what is there, what is still being read in, what failed. */
 
-import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import {
+  keepPreviousData,
+  queryOptions,
+  useMutation,
+  useQueries,
+  useQuery,
+  useQueryClient,
+} from "@tanstack/react-query";
 
 import { isRunning, pollWhile } from "./polling";
 import { apiUrl, request } from "./request";
 import { studyKey } from "./studies";
-import type { Id, Page, Slide } from "./types";
+import type { Id, Page, Slide, SlideFacets, SlideName, SlidesDone } from "./types";
 
 export const slidesKey = (study: Id) => ["slides", study] as const;
 export const slideKey = (slide: Id) => ["slide", slide] as const;
+const facetsKey = (study: Id) => ["slide-facets", study] as const;
 
 export interface SlideFilter {
   readonly page?: number;
@@ -16,17 +24,56 @@ export interface SlideFilter {
   readonly state?: string;
   readonly search?: string;
   readonly case_code?: string;
+  readonly stain?: string;
+  readonly uploaded_by?: string;
+  readonly uploaded_from?: string;
+  readonly uploaded_before?: string;
+  readonly missing?: string;
   readonly ordering?: string;
 }
 
-export function useSlides(study: Id, filter: SlideFilter = {}) {
-  return useQuery({
+const slidesQuery = (study: Id, filter: SlideFilter) =>
+  queryOptions({
     queryKey: [...slidesKey(study), filter],
     queryFn: ({ signal }) =>
       request<Page<Slide>>("GET", `studies/${study}/slides`, { query: { ...filter }, signal }),
-    placeholderData: keepPreviousData,
-    refetchInterval: (query) =>
-      pollWhile(query.state.data?.results.some((slide) => isRunning(slide.state)) ?? false),
+    refetchInterval: ({ state }) =>
+      pollWhile(state.data?.results.some((slide) => isRunning(slide.state)) ?? false),
+  });
+
+export function useSlides(study: Id, filter: SlideFilter = {}) {
+  return useQuery({ ...slidesQuery(study, filter), placeholderData: keepPreviousData });
+}
+
+/** Rows that are asked for together. */
+export const CHUNK = 60;
+
+/** Those chunks of a long list that are in sight; the first one always, since it tells how many slides there are. */
+export function useSlideChunks(study: Id, filter: SlideFilter, pages: readonly number[]) {
+  const first = useSlides(study, { ...filter, page: 1, page_size: CHUNK });
+  const wanted = pages.filter((page) => page > 1);
+  const others = useQueries({
+    queries: wanted.map((page) => slidesQuery(study, { ...filter, page, page_size: CHUNK })),
+  });
+  const chunks = new Map(wanted.map((page, at) => [page, others[at]?.data?.results]));
+  chunks.set(1, first.data?.results);
+  const failed = others.find(({ isError }) => isError);
+  return { first, chunks, failed };
+}
+
+/** What the slides of a study can be filtered by. */
+export function useSlideFacets(study: Id) {
+  return useQuery({
+    queryKey: facetsKey(study),
+    queryFn: ({ signal }) => request<SlideFacets>("GET", `studies/${study}/slide-facets`, { signal }),
+  });
+}
+
+/** Every slide that a filter finds, in its order; asked for when somebody chooses many. */
+export function useSlideNames(study: Id) {
+  return useMutation({
+    mutationFn: (filter: SlideFilter) =>
+      request<SlideName[]>("GET", `studies/${study}/slide-names`, { query: { ...filter } }),
   });
 }
 
@@ -48,17 +95,64 @@ export function useSlideName(slide: Id | null): string | undefined {
   }).data;
 }
 
-export type SlideChange = Partial<Pick<Slide, "case_code" | "mpp" | "note">>;
+export type SlideChange = Partial<Pick<Slide, "case_code" | "stain" | "mpp" | "note">>;
+
+/** The row changes where it stands: asked for anew, it would jump to another place of a sorted list. */
+function replaceIn(page: Page<Slide> | undefined, changed: Slide): Page<Slide> | undefined {
+  return page && { ...page, results: page.results.map((one) => (one.id === changed.id ? changed : one)) };
+}
 
 export function useChangeSlide(slide: Slide) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (change: SlideChange) => request<Slide>("PATCH", `slides/${slide.id}`, { body: change }),
     onSuccess: (changed) => {
+      const queryKey = slidesKey(slide.study);
       client.setQueryData(slideKey(slide.id), changed);
-      return client.invalidateQueries({ queryKey: slidesKey(slide.study) });
+      client.setQueriesData<Page<Slide>>({ queryKey }, (page) => replaceIn(page, changed));
+      void client.invalidateQueries({ queryKey, refetchType: "none" });
+      return client.invalidateQueries({ queryKey: facetsKey(slide.study) });
     },
   });
+}
+
+const MOST_AT_ONCE = 500;
+
+/** Sends many slides in several requests, and gathers what became of each. */
+async function sendMany(path: string, slides: readonly Id[], more: object = {}): Promise<SlidesDone> {
+  const all: SlidesDone = { done: [], refused: [] };
+  for (let first = 0; first < slides.length; first += MOST_AT_ONCE) {
+    const body = { slides: slides.slice(first, first + MOST_AT_ONCE), ...more };
+    const { done, refused } = await request<SlidesDone>("POST", path, { body });
+    all.done.push(...done);
+    all.refused.push(...refused);
+  }
+  return all;
+}
+
+function useManySlides<Wish>(study: Id, send: (wish: Wish) => Promise<SlidesDone>) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: send,
+    onSettled: () =>
+      Promise.all(
+        [slidesKey(study), facetsKey(study), studyKey(study)].map((queryKey) =>
+          client.invalidateQueries({ queryKey }),
+        ),
+      ),
+  });
+}
+
+export function useChangeSlides(study: Id) {
+  return useManySlides(study, ({ slides, changes }: { slides: readonly Id[]; changes: SlideChange }) =>
+    sendMany(`studies/${study}/slide-changes`, slides, { changes }),
+  );
+}
+
+export function useDeleteSlides(study: Id) {
+  return useManySlides(study, (slides: readonly Id[]) =>
+    sendMany(`studies/${study}/slide-deletions`, slides),
+  );
 }
 
 /** Only a slide that failed can be taken away. */

@@ -28,6 +28,11 @@ export type Failure = Schemas["Failure"];
 export type SlideState = Schemas["SlideState"];
 export type Slide = Schemas["Slide"];
 export type UnfinishedUpload = Schemas["Upload"];
+/** A slide in few words, for a choice among thousands. */
+export type SlideName = Schemas["SlideName"];
+export type SlideFacets = Schemas["SlideFacets"];
+/** What became of each of several slides. */
+export type SlidesDone = Schemas["SlidesDone"];
 
 export type Source = Schemas["Source"];
 export type Reader = Schemas["Reader"];

@@ -6,6 +6,7 @@ import { useSlideName } from "@/api/slides";
 import { useStudyName } from "@/api/studies";
 import { words } from "@/words";
 
+import { lastView } from "./lastView";
 import { paths } from "./paths";
 
 export interface Crumb {
@@ -28,6 +29,7 @@ export function useTrail(): Crumb[] {
   const studyName = useStudyName(asId(study));
   const slideName = useSlideName(asId(match?.slideId));
   if (!study) return [{ name: words.common.nav.studies, to: paths.studies }];
-  const trail: Crumb[] = [{ name: studyName ?? "…", to: paths.slides(study) }];
+  const back = match ? lastView(study) : "";
+  const trail: Crumb[] = [{ name: studyName ?? "…", to: paths.slides(study) + back }];
   return match ? [...trail, ...slideCrumbs(slideName, match.mode)] : trail;
 }

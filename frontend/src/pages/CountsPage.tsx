@@ -3,7 +3,7 @@
 import { Alert, Box, Button, Text } from "@mantine/core";
 import { IconAlertTriangle, IconDownload, IconPhotoScan, IconPlayerPlay } from "@tabler/icons-react";
 import { useState } from "react";
-import { Link } from "react-router";
+import { Link, useLocation } from "react-router";
 
 import { countsCsvUrl, useCounts, useStartCounts } from "@/api/counts";
 import type { Id, StartedCounts } from "@/api/types";
@@ -25,6 +25,14 @@ import { words } from "@/words";
 const text = words.counts;
 const PAGE_SIZE = 100;
 const NOBODY: ReadonlySet<Id> = new Set();
+
+/** The slides that were chosen in the list of slides, which leads here. */
+function useBrought(): ReadonlySet<Id> {
+  const brought: unknown = useLocation().state;
+  const chosen: unknown =
+    brought && typeof brought === "object" && "chosen" in brought ? brought.chosen : null;
+  return Array.isArray(chosen) ? new Set(chosen.filter((id): id is Id => typeof id === "number")) : NOBODY;
+}
 
 function Refused({ refused, onClose }: { refused: StartedCounts["refused"]; onClose: () => void }) {
   const title = text.refusedTitle(formatCount(refused.length), refused.length === 1);
@@ -78,7 +86,7 @@ function Counts({ study, selected, onSelect }: CountsProps) {
 export function CountsPage() {
   const study = useStudyId();
   const { canDetect } = useRights(study);
-  const [selected, setSelected] = useState(NOBODY);
+  const [selected, setSelected] = useState(useBrought());
   const [choice, setChoice] = useState(USUAL_CHOICE);
   const start = useStartCounts(study);
   const begin = (): void => {

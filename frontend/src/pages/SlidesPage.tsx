@@ -1,115 +1,68 @@
-/** The slides of a study: see them, add to them, open them. */
+/** The slides of a study: find them, describe them, add to them, open them. */
 
-import { Button, Select, TextInput } from "@mantine/core";
-import { useDebouncedValue } from "@mantine/hooks";
-import { IconPhotoScan, IconSearch, IconZoomCancel } from "@tabler/icons-react";
-import { useState } from "react";
+import { IconPhotoScan, IconZoomCancel } from "@tabler/icons-react";
+import { useEffect } from "react";
+import { useLocation } from "react-router";
 
-import { useLatestCounts } from "@/api/counts";
-import { useSlides } from "@/api/slides";
+import { CHUNK, useSlideFacets, useSlides } from "@/api/slides";
 import { useStudy } from "@/api/studies";
-import type { Id, Slide } from "@/api/types";
+import type { Id } from "@/api/types";
+import { rememberView } from "@/app/lastView";
 import { useRights, useStudyId } from "@/app/useStudyPage";
 import { EmptyState } from "@/features/common/EmptyState";
 import { LoadError } from "@/features/common/LoadError";
 import { Loading } from "@/features/common/Loading";
 import { PageHeader } from "@/features/common/PageHeader";
-import { Pager } from "@/features/common/Pager";
 import { DropArea } from "@/features/slides/DropArea";
-import { SlideCard } from "@/features/slides/SlideCard";
-import { SlideDetails } from "@/features/slides/SlideDetails";
+import { Suggestions } from "@/features/slides/InPlace";
+import { ListBar } from "@/features/slides/ListBar";
+import { useSelection } from "@/features/slides/selection";
+import { SlideFilters } from "@/features/slides/SlideFilters";
+import { SlideList } from "@/features/slides/SlideList";
+import { useStains } from "@/features/slides/stains";
 import { UnfinishedPanel } from "@/features/slides/UnfinishedPanel";
 import { UploadButton } from "@/features/slides/UploadButton";
 import { UploadPanel } from "@/features/slides/UploadPanel";
 import { sendFiles } from "@/features/slides/useUploads";
+import { filterOf, isFiltered, useView, type ViewControl } from "@/features/slides/view";
 import { words } from "@/words";
 
-import classes from "./SlidesPage.module.css";
-
 const text = words.slides;
-const PAGE_SIZE = 24;
-const STATES = Object.entries(text.states).map(([value, label]) => ({ value, label }));
 
-interface Filter {
-  search: string;
-  state: string | null;
-  page: number;
-}
-
-function Filters({ filter, onFilter }: Pick<GridProps, "filter" | "onFilter">) {
-  return (
-    <>
-      <TextInput
-        type="search"
-        aria-label={text.search}
-        placeholder={text.search}
-        leftSection={<IconSearch size={16} />}
-        value={filter.search}
-        onChange={(event) => onFilter({ search: event.currentTarget.value })}
-        className={classes.search}
-      />
-      <Select
-        aria-label={text.state}
-        placeholder={text.state}
-        data={STATES}
-        value={filter.state}
-        onChange={(state) => onFilter({ state })}
-        clearable
-        className={classes.state}
-      />
-    </>
-  );
-}
-
-interface GridProps {
+interface SlidesProps {
   study: Id;
-  filter: Filter;
-  onFilter: (change: Partial<Filter>) => void;
+  control: ViewControl;
   canUpload: boolean;
 }
 
-function SlideGrid({ study, filter, onFilter, canUpload }: GridProps) {
-  const slides = useSlides(study, {
-    search: filter.search,
-    state: filter.state ?? undefined,
-    page: filter.page,
-    page_size: PAGE_SIZE,
-  });
-  const counts = useLatestCounts(study);
-  const [opened, setOpened] = useState<Slide | null>(null);
+function Slides({ study, control, canUpload }: SlidesProps) {
+  const filter = filterOf(control.view);
+  const slides = useSlides(study, { ...filter, page: 1, page_size: CHUNK });
+  const selection = useSelection(study, filter);
+  const cases = useSlideFacets(study).data?.cases ?? [];
+  const stains = useStains(study);
   if (slides.isPending) return <Loading />;
   if (slides.isError) return <LoadError error={slides.error} onRetry={() => void slides.refetch()} />;
-  const { results, count } = slides.data;
-  if (count === 0)
-    return <NoSlides study={study} filter={filter} onFilter={onFilter} canUpload={canUpload} />;
+  const { count } = slides.data;
+  if (count === 0) return <NoSlides study={study} control={control} canUpload={canUpload} />;
   return (
     <>
-      <div className={classes.grid} aria-busy={slides.isPlaceholderData}>
-        {results.map((slide) => (
-          <SlideCard
-            key={slide.id}
-            slide={slide}
-            run={counts.data?.get(slide.id)}
-            canChange={canUpload}
-            onDetails={setOpened}
-          />
-        ))}
-      </div>
-      <Pager page={filter.page} pageSize={PAGE_SIZE} count={count} onPage={(page) => onFilter({ page })} />
-      <SlideDetails slide={opened} canChange={canUpload} onClose={() => setOpened(null)} />
+      <ListBar study={study} count={count} control={control} selection={selection} />
+      <SlideList study={study} filter={filter} count={count} canChange={canUpload} selection={selection} />
+      {canUpload && <Suggestions cases={cases} stains={stains} />}
     </>
   );
 }
 
-function NoSlides({ study, filter, onFilter, canUpload }: GridProps) {
-  if (filter.search || filter.state) {
+function NoSlides({ study, control, canUpload }: SlidesProps) {
+  if (isFiltered(control.view)) {
     return (
       <EmptyState
         icon={IconZoomCancel}
         title={text.noneMatch}
         text={text.noneMatchHelp}
         action={
-          <Button variant="default" onClick={() => onFilter({ search: "", state: null })}>
+          <Button variant="default" onClick={control.clear}>
             {text.clearFilter}
           </Button>
         }
@@ -130,18 +83,18 @@ export function SlidesPage() {
   const study = useStudyId();
   const { canUpload } = useRights(study);
   const isEmpty = useStudy(study).data?.slide_count === 0;
-  const [filter, setFilter] = useState<Filter>({ search: "", state: null, page: 1 });
-  const [search] = useDebouncedValue(filter.search, 250);
-  const change = (part: Partial<Filter>) => setFilter({ ...filter, page: 1, ...part });
+  const control = useView();
+  const { search } = useLocation();
+  useEffect(() => rememberView(study, search), [study, search]);
   return (
     <DropArea isOn={canUpload} onFiles={(files, areFromFolder) => sendFiles(study, files, areFromFolder)}>
       <PageHeader title={text.title} lead={text.lead}>
-        {!isEmpty && <Filters filter={filter} onFilter={change} />}
         {canUpload && !isEmpty && <UploadButton study={study} />}
       </PageHeader>
       <UploadPanel study={study} />
       {canUpload && <UnfinishedPanel study={study} />}
-      <SlideGrid study={study} filter={{ ...filter, search }} onFilter={change} canUpload={canUpload} />
+      {!isEmpty && <SlideFilters study={study} {...control} />}
+      <Slides study={study} control={control} canUpload={canUpload} />
     </DropArea>
   );
 }

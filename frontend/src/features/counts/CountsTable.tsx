@@ -62,24 +62,42 @@ type Format = (value: number) => string;
 const told = (value: number | null | undefined, format: Format): string =>
   value === null || value === undefined ? none : format(value);
 
-function Numbers({ run }: { run: DetectionRun | null }) {
-  const numbers = [
-    told(run?.count, formatCount),
-    told(run?.area_mm2, (area) => formatNumber(area, 3)),
-    told(run?.density_per_mm2, formatDensity),
-    told(run?.model.number, formatCount),
-    told(run?.threshold, formatThreshold),
-  ];
-  const isScaleMissing = run?.area_px && run.area_mm2 === null;
-  return numbers.map((number, index) => (
-    <Table.Td key={index} className={classes.number} title={isScaleMissing ? text.noArea : undefined}>
-      {number}
-    </Table.Td>
-  ));
-}
-
 const where = ({ regions }: DetectionRun): string =>
   regions === null ? text.whole : text.regions(regions.length);
+
+function Numbers({ run }: { run: DetectionRun | null }) {
+  const title = run?.area_px && run.area_mm2 === null ? text.noArea : undefined;
+  return (
+    <>
+      <Table.Td className={classes.number}>{told(run?.count, formatCount)}</Table.Td>
+      <Table.Td className={classes.number} title={title}>
+        {told(run?.density_per_mm2, formatDensity)}
+      </Table.Td>
+      <Table.Td className={classes.number} title={title}>
+        {told(run?.area_mm2, (area) => formatNumber(area, 3))}
+        {run && <div className={classes.fine}>{where(run)}</div>}
+      </Table.Td>
+      <Table.Td className={classes.number}>
+        {told(run?.model.number, formatCount)}
+        {run && (
+          <div className={classes.fine}>
+            {text.threshold} <span>{formatThreshold(run.threshold)}</span>
+          </div>
+        )}
+      </Table.Td>
+    </>
+  );
+}
+
+/** Day and hour may stand under each other, but neither is broken. */
+function Moment({ iso }: { iso: string }) {
+  const [day = "", hour = ""] = formatMoment(iso).split(/, (?=[^,]*$)/);
+  return (
+    <>
+      <span className={classes.whole}>{day},</span> <span className={classes.whole}>{hour}</span>
+    </>
+  );
+}
 
 function Row({ study, row, selected, onSelect }: Omit<Props, "rows"> & { row: SlideCount }) {
   const { slide, slide_code: code, case_code: caseCode, run } = row;
@@ -99,22 +117,21 @@ function Row({ study, row, selected, onSelect }: Omit<Props, "rows"> & { row: Sl
         <Anchor component={Link} to={to} className={classes.code} aria-label={text.open(code)}>
           {code}
         </Anchor>
-        {caseCode && <div className={classes.fine}>{caseCode}</div>}
+        {caseCode && <div className={`${classes.fine} ${classes.case}`}>{caseCode}</div>}
       </Table.Td>
       <Table.Td>
         <StateCell run={run} />
       </Table.Td>
       <Numbers run={run} />
-      <Table.Td className={classes.fine}>{run ? where(run) : none}</Table.Td>
       <Table.Td className={classes.fine}>
-        {run?.finished_at ? formatMoment(run.finished_at) : none}
+        {run?.finished_at ? <Moment iso={run.finished_at} /> : none}
         {run && <div>{text.by(run.created_by)}</div>}
       </Table.Td>
     </Table.Tr>
   );
 }
 
-const NUMBERS = new Set(["count", "area", "density", "model", "threshold"]);
+const NUMBERS = new Set(["count", "density", "area", "model"]);
 
 export function CountsTable({ study, rows, selected, onSelect }: Props) {
   const slides = rows.map(({ slide }) => slide);

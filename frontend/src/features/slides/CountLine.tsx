@@ -15,9 +15,10 @@ const text = words.slides;
 
 function Provenance({ run }: { run: DetectionRun }) {
   const when = formatDate(run.finished_at ?? run.created_at);
+  const said = text.countProvenance(run.model.number, formatThreshold(run.threshold), run.created_by, when);
   return (
-    <Text className={classes.fine}>
-      {text.countProvenance(run.model.number, formatThreshold(run.threshold), run.created_by, when)}
+    <Text className={classes.fine} title={said}>
+      {said}
     </Text>
   );
 }

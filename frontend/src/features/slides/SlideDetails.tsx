@@ -1,6 +1,16 @@
 /** Everything known about a slide, what may be changed of it, and taking a failed one away. */
 
-import { Alert, Button, Drawer, Group, NumberInput, Stack, Textarea, TextInput } from "@mantine/core";
+import {
+  Alert,
+  Autocomplete,
+  Button,
+  Drawer,
+  Group,
+  NumberInput,
+  Stack,
+  Textarea,
+  TextInput,
+} from "@mantine/core";
 import { useForm } from "@mantine/form";
 
 import { useChangeSlide } from "@/api/slides";
@@ -10,6 +20,7 @@ import { Facts, type Fact } from "@/features/common/Facts";
 import { formatBytes, formatMoment, shortHash } from "@/format";
 import { words } from "@/words";
 
+import { MOST_CHARACTERS, useStains } from "./stains";
 import { TakeAway } from "./TakeAway";
 
 const text = words.slides;
@@ -31,8 +42,13 @@ function factsOf(slide: Slide): Fact[] {
 
 function DetailsForm({ slide, onClose }: { slide: Slide; onClose: () => void }) {
   const change = useChangeSlide(slide);
-  const form = useForm<{ case_code: string; mpp: number | ""; note: string }>({
-    initialValues: { case_code: slide.case_code, mpp: slide.mpp ?? "", note: slide.note },
+  const form = useForm<{ case_code: string; stain: string; mpp: number | ""; note: string }>({
+    initialValues: {
+      case_code: slide.case_code,
+      stain: slide.stain,
+      mpp: slide.mpp ?? "",
+      note: slide.note,
+    },
     validate: { mpp: (value) => (isScale(value) ? null : text.mppWrong) },
   });
   const submit = form.onSubmit(({ mpp, ...rest }) =>
@@ -49,7 +65,17 @@ function DetailsForm({ slide, onClose }: { slide: Slide; onClose: () => void }) 
   return (
     <form onSubmit={submit} noValidate>
       <Stack>
-        <TextInput label={text.caseCode} maxLength={60} {...form.getInputProps("case_code")} />
+        <TextInput
+          label={text.caseCode}
+          maxLength={MOST_CHARACTERS.case_code}
+          {...form.getInputProps("case_code")}
+        />
+        <Autocomplete
+          label={text.stain}
+          data={useStains(slide.study)}
+          maxLength={MOST_CHARACTERS.stain}
+          {...form.getInputProps("stain")}
+        />
         <NumberInput
           label={text.mppField}
           description={text.mppHelp}
@@ -57,7 +83,13 @@ function DetailsForm({ slide, onClose }: { slide: Slide; onClose: () => void }) 
           hideControls
           {...form.getInputProps("mpp")}
         />
-        <Textarea label={text.note} autosize minRows={2} maxLength={2000} {...form.getInputProps("note")} />
+        <Textarea
+          label={text.note}
+          autosize
+          minRows={2}
+          maxLength={MOST_CHARACTERS.note}
+          {...form.getInputProps("note")}
+        />
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
             {words.common.cancel}

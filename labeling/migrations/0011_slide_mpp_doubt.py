@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('labeling', '0008_mined_patches'),
+        ('labeling', '0010_watched_files'),
     ]
 
     operations = [
