@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern] = [
     path("members/<int:membership_id>", members.MemberApi.as_view()),
     path("studies/<int:study_id>/slides", slides.SlidesApi.as_view()),
     path("slides/<int:slide_id>", slides.SlideApi.as_view()),
+    path("slides/<int:slide_id>/scale-changes", slides.ScaleChangesApi.as_view()),
     path("slides/<int:slide_id>/thumbnail", images.ThumbnailApi.as_view()),
     path("slides/<int:slide_id>/tiles/<int:level>/<int:col>_<int:row>.jpg", images.TileApi.as_view()),
     path("studies/<int:study_id>/uploads", uploads.UploadsApi.as_view()),

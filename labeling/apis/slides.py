@@ -10,7 +10,7 @@ from labeling.choices import Role, SlideState
 from labeling.filters import SlideFilters
 from labeling.models import Slide, Study
 from labeling.permissions import MEMBER, Api, member, person
-from labeling.serializers import SlideChangesSerializer, SlideSerializer
+from labeling.serializers import ScaleChangeSerializer, SlideChangesSerializer, SlideSerializer
 from labeling.services import access_record, slide_delete, slide_update
 
 STAFF = member(Role.LAB, Role.ADMIN)
@@ -55,3 +55,13 @@ class SlideApi(Api):
     def delete(self, request: Request, slide_id: int) -> Response:
         slide_delete(slide=self.found)
         return Response(status=204)
+
+
+class ScaleChangesApi(Api):
+    access = {"GET": MEMBER}
+    locate = selectors.slide_located
+    found: Slide
+
+    @extend_schema(operation_id="slide_scale_changes", responses=ScaleChangeSerializer(many=True))
+    def get(self, request: Request, slide_id: int) -> Response:
+        return Response(ScaleChangeSerializer(selectors.scale_changes(self.found), many=True).data)
