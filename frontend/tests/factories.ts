@@ -58,6 +58,8 @@ export const slide = (change: Partial<Slide> = {}): Slide => ({
   width: 12000,
   height: 9000,
   mpp: 0.25,
+  mpp_source: "file",
+  file_mpp: 0.25,
   objective: 40,
   format: "pyramid",
   size_bytes: 88_400_000,

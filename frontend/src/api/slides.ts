@@ -2,10 +2,11 @@
 
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
+import { countsKey, latestCountsKey } from "./counts";
 import { isRunning, pollWhile } from "./polling";
 import { apiUrl, request } from "./request";
 import { studyKey } from "./studies";
-import type { Id, Page, Slide } from "./types";
+import type { Id, Page, ScaleChange, ScaleSource, Slide } from "./types";
 
 export const slidesKey = (study: Id) => ["slides", study] as const;
 export const slideKey = (slide: Id) => ["slide", slide] as const;
@@ -48,7 +49,22 @@ export function useSlideName(slide: Id | null): string | undefined {
   }).data;
 }
 
-export type SlideChange = Partial<Pick<Slide, "case_code" | "mpp" | "note">>;
+/** Of every slide of a study: densities rest on scales. */
+const runsOfKey = (study: Id) => ["studies", study, "detection-runs"] as const;
+
+const scaleChangesKey = (slide: Id) => ["scale-changes", slide] as const;
+
+/** Who set the scale of a slide, the newest change first. */
+export function useScaleChanges(slide: Id) {
+  return useQuery({
+    queryKey: scaleChangesKey(slide),
+    queryFn: ({ signal }) => request<ScaleChange[]>("GET", `slides/${slide}/scale-changes`, { signal }),
+  });
+}
+
+export type SlideChange = Partial<Pick<Slide, "case_code" | "mpp" | "note">> & {
+  readonly mpp_source?: ScaleSource;
+};
 
 export function useChangeSlide(slide: Slide) {
   const client = useQueryClient();
@@ -56,7 +72,12 @@ export function useChangeSlide(slide: Slide) {
     mutationFn: (change: SlideChange) => request<Slide>("PATCH", `slides/${slide.id}`, { body: change }),
     onSuccess: (changed) => {
       client.setQueryData(slideKey(slide.id), changed);
-      return client.invalidateQueries({ queryKey: slidesKey(slide.study) });
+      void client.invalidateQueries({ queryKey: scaleChangesKey(slide.id) });
+      return Promise.all(
+        [slidesKey, runsOfKey, latestCountsKey, countsKey].map((key) =>
+          client.invalidateQueries({ queryKey: key(slide.study) }),
+        ),
+      );
     },
   });
 }

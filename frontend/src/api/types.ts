@@ -27,6 +27,9 @@ export type Failure = Schemas["Failure"];
 
 export type SlideState = Schemas["SlideState"];
 export type Slide = Schemas["Slide"];
+export type ScaleSource = Schemas["ScaleSource"];
+/** One change of a slide's scale: who, when, from what to what, and how it became known. */
+export type ScaleChange = Schemas["ScaleChange"];
 
 export type Source = Schemas["Source"];
 export type Reader = Schemas["Reader"];

@@ -93,6 +93,7 @@ function SlideGrid({ study, filter, onFilter, canUpload }: GridProps) {
   const { results, count } = slides.data;
   if (count === 0)
     return <NoSlides study={study} filter={filter} onFilter={onFilter} canUpload={canUpload} />;
+  const inDetails = results.find(({ id }) => id === opened?.id) ?? opened;
   return (
     <>
       <div className={classes.grid} aria-busy={slides.isPlaceholderData}>
@@ -107,7 +108,7 @@ function SlideGrid({ study, filter, onFilter, canUpload }: GridProps) {
         ))}
       </div>
       <Pager page={filter.page} pageSize={PAGE_SIZE} count={count} onPage={(page) => onFilter({ page })} />
-      <SlideDetails slide={opened} canChange={canUpload} onClose={() => setOpened(null)} />
+      <SlideDetails slide={inDetails} canChange={canUpload} onClose={() => setOpened(null)} />
     </>
   );
 }

@@ -62,6 +62,8 @@ type Format = (value: number) => string;
 const told = (value: number | null | undefined, format: Format): string =>
   value === null || value === undefined ? none : format(value);
 
+const DENSITY = 2;
+
 function Numbers({ run }: { run: DetectionRun | null }) {
   const numbers = [
     told(run?.count, formatCount),
@@ -73,7 +75,13 @@ function Numbers({ run }: { run: DetectionRun | null }) {
   const isScaleMissing = run?.area_px && run.area_mm2 === null;
   return numbers.map((number, index) => (
     <Table.Td key={index} className={classes.number} title={isScaleMissing ? text.noArea : undefined}>
-      {number}
+      {isScaleMissing && index === DENSITY ? (
+        <Anchor component={Link} to={paths.setScale(run.study, run.slide)} size="sm">
+          {text.noScale}
+        </Anchor>
+      ) : (
+        number
+      )}
     </Table.Td>
   ));
 }

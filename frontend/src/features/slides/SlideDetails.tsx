@@ -1,24 +1,25 @@
 /** Everything known about a slide, what may be changed of it, and taking a failed one away. */
 
-import { Button, Drawer, Group, NumberInput, Stack, Textarea, TextInput } from "@mantine/core";
+import { Anchor, Button, Drawer, Group, Stack, Textarea, TextInput, Title } from "@mantine/core";
 import { useForm } from "@mantine/form";
+import { useDisclosure } from "@mantine/hooks";
+import { Link } from "react-router";
 
 import { useChangeSlide } from "@/api/slides";
 import type { Slide } from "@/api/types";
 import { notifyDone } from "@/app/notify";
+import { paths } from "@/app/paths";
 import { Facts, type Fact } from "@/features/common/Facts";
 import { formatBytes, formatMoment, shortHash } from "@/format";
+import { ScaleForm } from "@/viewer/ScaleForm";
+import { ScaleHistory } from "@/viewer/ScaleHistory";
+import { ScaleNow } from "@/viewer/ScaleNow";
 import { words } from "@/words";
+import { scaleWords } from "@/words/viewer";
 
 import { TakeAway } from "./TakeAway";
 
 const text = words.slides;
-const SMALLEST_MPP = 0.01;
-const LARGEST_MPP = 20;
-
-const isScale = (value: number | ""): boolean =>
-  value === "" || (value >= SMALLEST_MPP && value <= LARGEST_MPP);
-
 function factsOf(slide: Slide): Fact[] {
   return [
     { name: text.facts.format, value: slide.format || words.common.none },
@@ -31,32 +32,19 @@ function factsOf(slide: Slide): Fact[] {
 
 function DetailsForm({ slide, onClose }: { slide: Slide; onClose: () => void }) {
   const change = useChangeSlide(slide);
-  const form = useForm<{ case_code: string; mpp: number | ""; note: string }>({
-    initialValues: { case_code: slide.case_code, mpp: slide.mpp ?? "", note: slide.note },
-    validate: { mpp: (value) => (isScale(value) ? null : text.mppWrong) },
-  });
-  const submit = form.onSubmit(({ mpp, ...rest }) =>
-    change.mutate(
-      { ...rest, mpp: mpp === "" ? null : mpp },
-      {
-        onSuccess: () => {
-          notifyDone(text.saved(slide.code));
-          onClose();
-        },
+  const form = useForm({ initialValues: { case_code: slide.case_code, note: slide.note } });
+  const submit = form.onSubmit((changes) =>
+    change.mutate(changes, {
+      onSuccess: () => {
+        notifyDone(text.saved(slide.code));
+        onClose();
       },
-    ),
+    }),
   );
   return (
     <form onSubmit={submit} noValidate>
       <Stack>
         <TextInput label={text.caseCode} maxLength={60} {...form.getInputProps("case_code")} />
-        <NumberInput
-          label={text.mppField}
-          description={text.mppHelp}
-          decimalScale={5}
-          hideControls
-          {...form.getInputProps("mpp")}
-        />
         <Textarea label={text.note} autosize minRows={2} maxLength={2000} {...form.getInputProps("note")} />
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
@@ -68,6 +56,34 @@ function DetailsForm({ slide, onClose }: { slide: Slide; onClose: () => void }) 
         </Group>
       </Stack>
     </form>
+  );
+}
+
+/** The scale, where it is from, who changed it, and the ways to set it. */
+function Scale({ slide, canChange }: { slide: Slide; canChange: boolean }) {
+  const [isOpen, { open, close }] = useDisclosure();
+  return (
+    <Stack gap="sm">
+      <Title order={3} size="h5">
+        {scaleWords.title(slide.code)}
+      </Title>
+      {isOpen ? (
+        <ScaleForm slide={slide} linePx={null} way="objective" onDone={close} />
+      ) : (
+        <ScaleNow slide={slide} />
+      )}
+      {canChange && !isOpen && (
+        <Group gap="xs">
+          <Button size="compact-sm" variant="default" onClick={open}>
+            {scaleWords.open}
+          </Button>
+          <Anchor component={Link} to={paths.setScale(slide.study, slide.id)} size="sm">
+            {scaleWords.drawOnSlide}
+          </Anchor>
+        </Group>
+      )}
+      <ScaleHistory slide={slide.id} />
+    </Stack>
   );
 }
 
@@ -93,6 +109,7 @@ export function SlideDetails({ slide, canChange, onClose }: Props) {
             <DetailsForm key={slide.id} slide={slide} onClose={onClose} />
           )}
           <Facts facts={factsOf(slide)} columns={2} />
+          {slide.state === "ready" && <Scale key={slide.mpp} slide={slide} canChange={canChange} />}
           {canChange && slide.state === "failed" && <TakeAway slide={slide} onDone={onClose} />}
         </Stack>
       )}
