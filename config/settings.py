@@ -141,6 +141,7 @@ SPECTACULAR_SETTINGS = {
         "Role": "labeling.choices.Role",
         "SlideState": "labeling.choices.SlideState",
         "Source": "labeling.choices.Source",
+        "ScaleSource": "labeling.choices.ScaleSource",
         "Shape": "labeling.choices.Shape",
         "Side": "labeling.choices.Side",
         "FreezeState": "labeling.choices.FreezeState",

@@ -337,10 +337,11 @@ def model_words(model: ModelVersion) -> dict[str, Any]:
 
 
 def area_mm2(run: DetectionRun) -> float | None:
-    """Area that was read, mm²; None while it is not known or the scale of the slide is not."""
-    if run.area_px is None or run.mpp is None:
+    """Area that was read, mm²; None while it is not known or the scale of the slide is not; one set after the run counts."""
+    mpp = run.mpp or run.slide.mpp
+    if run.area_px is None or mpp is None:
         return None
-    return run.area_px * (run.mpp / 1000) ** 2
+    return run.area_px * (mpp / 1000) ** 2
 
 
 def unread_fraction(run: DetectionRun) -> float:

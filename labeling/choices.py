@@ -23,6 +23,15 @@ class SlideState(models.TextChoices):
 OPEN_SLIDE_STATES = (SlideState.QUEUED, SlideState.PROCESSING)
 
 
+class ScaleSource(models.TextChoices):
+    """How the scale of a slide became known."""
+
+    FILE = "file", "Stated by the file"
+    LENGTH = "length", "Measured on a known length"
+    OBJECTIVE = "objective", "Chosen by the objective"
+    TYPED = "typed", "Typed in"
+
+
 class Source(models.TextChoices):
     """How a patch came in."""
 

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from labeling.choices import FreezeState, Role, Shape, Side, SlideState, Source
+from labeling.choices import FreezeState, Role, ScaleSource, Shape, Side, SlideState, Source
 
 SHA256 = RegexValidator(r"^[0-9a-f]{64}$", "This is no SHA-256.")
 
@@ -152,7 +152,7 @@ class WatchedFile(models.Model):
         ]
 
 
-@pghistory.track(fields=["case_code", "stain", "note", "mpp"], model_name="SlideEvent")
+@pghistory.track(fields=["case_code", "stain", "note", "mpp", "mpp_source"], model_name="SlideEvent")
 class Slide(Leased):
     """A micrograph: the original file under its hash, and the pyramid the viewer reads."""
 
@@ -170,6 +170,8 @@ class Slide(Leased):
     height = models.PositiveIntegerField(null=True, blank=True)
     mpp = models.FloatField(null=True, blank=True)
     mpp_doubt = models.CharField(max_length=200, blank=True, help_text="what speaks against the file's own scale")
+    mpp_source = models.CharField(max_length=10, choices=ScaleSource.choices, blank=True, help_text="empty: no scale")
+    file_mpp = models.FloatField(null=True, blank=True, help_text="what the file itself states, whatever people set")
     objective = models.FloatField(null=True, blank=True)
     state = models.CharField(max_length=12, choices=SlideState.choices, default=SlideState.QUEUED)
     uploaded_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
@@ -182,6 +184,7 @@ class Slide(Leased):
             models.UniqueConstraint(fields=["study", "sha256"], name="slide_file_once"),
             models.CheckConstraint(condition=Q(state__in=SlideState.values), name="slide_state_known"),
             models.CheckConstraint(condition=Q(mpp__isnull=True) | Q(mpp__gt=0), name="slide_mpp_positive"),
+            models.CheckConstraint(condition=Q(mpp_source__in=["", *ScaleSource.values]), name="slide_mpp_source_known"),
             models.CheckConstraint(
                 condition=~Q(state=SlideState.READY) | (Q(width__gt=0) & Q(height__gt=0)), name="slide_ready_has_size"
             ),

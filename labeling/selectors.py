@@ -1,8 +1,11 @@
 """Reads: which rows a person may see, and how they are counted."""
 
 from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from django.apps import apps
 from django.db.models import (
     BigIntegerField,
     Count,
@@ -49,6 +52,30 @@ def slide_located(slide_id: int) -> Slide:
     """Find a slide, or raise NotFoundError."""
     slide: Slide = _one(Slide.objects.select_related("study", "uploaded_by"), pk=slide_id)
     return slide
+
+
+@dataclass(frozen=True)
+class ScaleChange:
+    """One change of a slide's scale, µm per pixel; without a person, the program read it in the file."""
+
+    at: datetime
+    person: str | None
+    before: float | None
+    after: float | None
+    source: str
+
+
+def scale_changes(slide: Slide) -> list[ScaleChange]:
+    """List who set the scale of a slide, when, from what to what and how, the newest first."""
+    events = apps.get_model("labeling.SlideEvent").objects.filter(pgh_obj=slide).order_by("pgh_id")
+    rows = list(events.values_list("pgh_created_at", "pgh_context__metadata__user", "mpp", "mpp_source"))
+    people = User.objects.in_bulk({user for _, user, _, _ in rows if user})
+    changes, before, said = [], None, ""
+    for at, user, mpp, source in rows:
+        if mpp != before or (said and source != said):
+            changes.append(ScaleChange(at, people[user].name if user in people else None, before, mpp, source))
+        before, said = mpp, source
+    return changes[::-1]
 
 
 def patch_located(patch_id: int) -> Patch:

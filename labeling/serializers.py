@@ -6,12 +6,15 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.leases import FAILED
-from labeling.choices import Role, Shape, SlideState, Source
+from labeling.choices import Role, ScaleSource, Shape, SlideState, Source
 from labeling.models import DatasetFreeze, Label, LabelClass, Membership, Patch, Slide, Study, Upload, User
 from labeling.permissions import ALL_ROLES
 
 MAX_L0 = 2**31 - 1
 MAX_SLIDES_AT_ONCE = 500
+MPP_RANGE = (0.01, 100)
+_NO_SUCH_PIXEL = "A pixel of a slide measures between 0.01 and 100 µm. Check the length and its unit."
+MPP_WORDS = {"min_value": _NO_SUCH_PIXEL, "max_value": _NO_SUCH_PIXEL, "invalid": "The scale must be a number."}
 Plain = serializers.Serializer[Any]
 
 
@@ -179,6 +182,7 @@ class SlideSerializer(LeasedSerializer[Slide]):
     """A slide."""
 
     state = serializers.ChoiceField(choices=SlideState.choices, read_only=True)
+    mpp_source = serializers.ChoiceField(choices=ScaleSource.choices, allow_blank=True, read_only=True)
     code = serializers.CharField(read_only=True)
     label_count = serializers.IntegerField(read_only=True)
     uploaded_by = serializers.CharField(source="uploaded_by.name", read_only=True)
@@ -199,6 +203,8 @@ class SlideSerializer(LeasedSerializer[Slide]):
             "height",
             "mpp",
             "mpp_doubt",
+            "mpp_source",
+            "file_mpp",
             "objective",
             "format",
             "size_bytes",
@@ -225,7 +231,20 @@ class SlideChangesSerializer(Plain):
     case_code = serializers.CharField(max_length=60, allow_blank=True, required=False)
     stain = serializers.CharField(max_length=40, allow_blank=True, required=False)
     note = serializers.CharField(max_length=2000, allow_blank=True, required=False)
-    mpp = serializers.FloatField(min_value=0.001, max_value=1000, allow_null=True, required=False)
+    mpp = serializers.FloatField(
+        min_value=MPP_RANGE[0], max_value=MPP_RANGE[1], error_messages=MPP_WORDS, allow_null=True, required=False
+    )
+    mpp_source = serializers.ChoiceField(choices=ScaleSource.choices, required=False)
+
+
+class ScaleChangeSerializer(Plain):
+    """One change of a slide's scale; without a person, the program read it in the file."""
+
+    at = serializers.DateTimeField()
+    person = serializers.CharField(allow_null=True)
+    before = serializers.FloatField(allow_null=True)
+    after = serializers.FloatField(allow_null=True)
+    source = serializers.ChoiceField(choices=ScaleSource.choices, allow_blank=True)
 
 
 class SlidesSerializer(Plain):

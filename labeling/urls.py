@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern] = [
     path("studies/<int:study_id>/slide-changes", slides.SlidesChangesApi.as_view()),
     path("studies/<int:study_id>/slide-deletions", slides.SlidesDeletionsApi.as_view()),
     path("slides/<int:slide_id>", slides.SlideApi.as_view()),
+    path("slides/<int:slide_id>/scale-changes", slides.ScaleChangesApi.as_view()),
     path("slides/<int:slide_id>/thumbnail", images.ThumbnailApi.as_view()),
     path(images.TILE_ROUTE, images.TileApi.as_view()),
     path("studies/<int:study_id>/uploads", uploads.UploadsApi.as_view()),

@@ -61,6 +61,8 @@ export const slide = (change: Partial<Slide> = {}): Slide => ({
   height: 9000,
   mpp: 0.25,
   mpp_doubt: "",
+  mpp_source: "file",
+  file_mpp: 0.25,
   objective: 40,
   format: "pyramid",
   size_bytes: 88_400_000,

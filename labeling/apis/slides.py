@@ -11,6 +11,7 @@ from labeling.filters import SlideFilters
 from labeling.models import Slide, Study
 from labeling.permissions import MEMBER, Api, member, person
 from labeling.serializers import (
+    ScaleChangeSerializer,
     SlideChangesSerializer,
     SlideFacetsSerializer,
     SlideNameSerializer,
@@ -124,3 +125,13 @@ class SlideApi(Api):
     def delete(self, request: Request, slide_id: int) -> Response:
         slide_delete(slide=self.found)
         return Response(status=204)
+
+
+class ScaleChangesApi(Api):
+    access = {"GET": MEMBER}
+    locate = selectors.slide_located
+    found: Slide
+
+    @extend_schema(operation_id="slide_scale_changes", responses=ScaleChangeSerializer(many=True))
+    def get(self, request: Request, slide_id: int) -> Response:
+        return Response(ScaleChangeSerializer(selectors.scale_changes(self.found), many=True).data)

@@ -18,7 +18,7 @@ from django.db.models.functions import Coalesce, Now
 from config.errors import DomainError, UnavailableError
 from config.leases import PAUSE_S
 from labeling import media
-from labeling.choices import SlideState
+from labeling.choices import ScaleSource, SlideState
 from labeling.models import Slide
 from labeling.slides.inspection import Inspection, inspect_slide
 from labeling.slides.pyramid import build_pyramid
@@ -180,14 +180,18 @@ def _say(slide: Slide, done: int, total: int, message: str) -> None:
 
 def _finish(slide: Slide, prepared: Prepared) -> None:
     found = prepared.inspection
+    file_mpp = Value(found.mpp, output_field=FloatField())
+    of_file = ScaleSource.FILE if found.mpp else ""
     finished = _mine(slide).update(
         state=SlideState.READY,
         format=found.format,
         width=prepared.size[0],
         height=prepared.size[1],
-        mpp=Coalesce(F("mpp"), Value(found.mpp, output_field=FloatField())),
+        mpp=Coalesce(F("mpp"), file_mpp),
+        mpp_source=Case(When(mpp__isnull=True, then=Value(of_file)), default=F("mpp_source")),
         # A scale that somebody set by hand settles the matter.
         mpp_doubt=Case(When(mpp__isnull=True, then=Value(found.mpp_doubt)), default=Value("")),
+        file_mpp=file_mpp,
         objective=found.objective,
         pyramid_sha256=prepared.pyramid_sha256,
         thumbnail_sha256=prepared.thumbnail_sha256,

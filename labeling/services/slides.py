@@ -10,7 +10,7 @@ from django.db.models import ProtectedError
 from config.bells import ring
 from config.errors import ConflictError, DomainError, NotFoundError
 from labeling import arrivals, tasks
-from labeling.choices import SlideState
+from labeling.choices import ScaleSource, SlideState
 from labeling.models import Slide, Study, User
 
 
@@ -26,10 +26,17 @@ def slide_register(*, study: Study, user: User, sha256: str, size_bytes: int) ->
 def slide_update(*, slide: Slide, changes: dict[str, Any]) -> Slide:
     """Change a slide's case code, stain, note or scale.
 
+    Args:
+        slide: the slide.
+        changes: new values by field; ``mpp_source`` tells how ``mpp`` became known, and ``file`` goes back to what the
+            file states.
+
     Raises:
-        ConflictError: the scale would change under patches cropped at the old one (``slide_scale_in_use``).
+        ConflictError: the scale would change under patches cropped at the old one (``slide_scale_in_use``), or the file
+            states none (``slide_scale_not_in_file``).
     """
     locked = Slide.objects.select_for_update().get(pk=slide.pk)
+    changes = {**changes, **_scale_changes(locked, changes)}
     if "mpp" in changes and changes["mpp"] != locked.mpp and _scale_in_use(slide):
         raise ConflictError(
             "The scale of this slide cannot change: patches were cropped at the old one.", code="slide_scale_in_use"
@@ -40,6 +47,19 @@ def slide_update(*, slide: Slide, changes: dict[str, Any]) -> Slide:
         setattr(locked, field, value)
     locked.save(update_fields=sorted(changes))
     return locked
+
+
+def _scale_changes(slide: Slide, changes: dict[str, Any]) -> dict[str, Any]:
+    """Say the scale and where it is from; nothing where neither is asked for."""
+    source = changes.get("mpp_source", ScaleSource.TYPED)
+    if source == ScaleSource.FILE:
+        if slide.file_mpp is None:
+            raise ConflictError("The file of this slide does not state its scale.", code="slide_scale_not_in_file")
+        return {"mpp": slide.file_mpp, "mpp_source": source}
+    mpp = changes.get("mpp", slide.mpp)
+    if mpp == slide.mpp and "mpp_source" not in changes:
+        return {"mpp_source": slide.mpp_source}
+    return {"mpp": mpp, "mpp_source": "" if mpp is None else source}
 
 
 def _scale_in_use(slide: Slide) -> bool:

@@ -9,10 +9,20 @@ import {
   useQueryClient,
 } from "@tanstack/react-query";
 
+import { countsKey, latestCountsKey } from "./counts";
 import { isRunning, pollWhile } from "./polling";
 import { apiUrl, request } from "./request";
 import { studyKey } from "./studies";
-import type { Id, Page, Slide, SlideFacets, SlideName, SlidesDone } from "./types";
+import type {
+  Id,
+  Page,
+  ScaleChange,
+  ScaleSource,
+  Slide,
+  SlideFacets,
+  SlideName,
+  SlidesDone,
+} from "./types";
 
 export const slidesKey = (study: Id) => ["slides", study] as const;
 export const slideKey = (slide: Id) => ["slide", slide] as const;
@@ -95,7 +105,22 @@ export function useSlideName(slide: Id | null): string | undefined {
   }).data;
 }
 
-export type SlideChange = Partial<Pick<Slide, "case_code" | "stain" | "mpp" | "note">>;
+/** Of every slide of a study: densities rest on scales. */
+const runsOfKey = (study: Id) => ["studies", study, "detection-runs"] as const;
+
+const scaleChangesKey = (slide: Id) => ["scale-changes", slide] as const;
+
+/** Who set the scale of a slide, the newest change first. */
+export function useScaleChanges(slide: Id) {
+  return useQuery({
+    queryKey: scaleChangesKey(slide),
+    queryFn: ({ signal }) => request<ScaleChange[]>("GET", `slides/${slide}/scale-changes`, { signal }),
+  });
+}
+
+export type SlideChange = Partial<Pick<Slide, "case_code" | "stain" | "mpp" | "note">> & {
+  readonly mpp_source?: ScaleSource;
+};
 
 /** The row changes where it stands: asked for anew, it would jump to another place of a sorted list. */
 function replaceIn(page: Page<Slide> | undefined, changed: Slide): Page<Slide> | undefined {
@@ -111,7 +136,12 @@ export function useChangeSlide(slide: Slide) {
       client.setQueryData(slideKey(slide.id), changed);
       client.setQueriesData<Page<Slide>>({ queryKey }, (page) => replaceIn(page, changed));
       void client.invalidateQueries({ queryKey, refetchType: "none" });
-      return client.invalidateQueries({ queryKey: facetsKey(slide.study) });
+      void client.invalidateQueries({ queryKey: scaleChangesKey(slide.id) });
+      return Promise.all(
+        [facetsKey, runsOfKey, latestCountsKey, countsKey].map((key) =>
+          client.invalidateQueries({ queryKey: key(slide.study) }),
+        ),
+      );
     },
   });
 }

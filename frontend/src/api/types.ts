@@ -33,6 +33,9 @@ export type SlideName = Schemas["SlideName"];
 export type SlideFacets = Schemas["SlideFacets"];
 /** What became of each of several slides. */
 export type SlidesDone = Schemas["SlidesDone"];
+export type ScaleSource = Schemas["ScaleSource"];
+/** One change of a slide's scale: who, when, from what to what, and how it became known. */
+export type ScaleChange = Schemas["ScaleChange"];
 
 export type Source = Schemas["Source"];
 export type Reader = Schemas["Reader"];

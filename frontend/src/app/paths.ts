@@ -22,5 +22,9 @@ export const paths = {
   people: (study: Ref) => `/studies/${study}/people`,
   label: (study: Ref, slide: Ref) => `/studies/${study}/slides/${slide}/label`,
   detect: (study: Ref, slide: Ref) => `/studies/${study}/slides/${slide}/detect`,
+  /** The slide with the card that sets its scale. */
+  setScale: (study: Ref, slide: Ref) => `/studies/${study}/slides/${slide}/detect?scale=set`,
+  compare: (study: Ref, left: Ref, right?: Ref) =>
+    `/studies/${study}/compare?left=${left}${right ? `&right=${right}` : ""}`,
   detectRun: (study: Ref, slide: Ref, run: Ref) => `/studies/${study}/slides/${slide}/detect?run=${run}`,
 } as const;

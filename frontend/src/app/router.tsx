@@ -38,6 +38,10 @@ const studyPages: RouteObject[] = [
 
 const viewerPages: RouteObject[] = [
   {
+    path: "compare",
+    lazy: async () => ({ Component: (await import("@/pages/ComparePage")).ComparePage }),
+  },
+  {
     path: "slides/:slideId/label",
     lazy: async () => ({ Component: (await import("@/pages/LabelPage")).LabelPage }),
   },

@@ -5,6 +5,7 @@ import { useMatch } from "react-router";
 import { useSlideName } from "@/api/slides";
 import { useStudyName } from "@/api/studies";
 import { words } from "@/words";
+import { compareWords } from "@/words/viewer";
 
 import { lastView } from "./lastView";
 import { paths } from "./paths";
@@ -28,8 +29,10 @@ export function useTrail(): Crumb[] {
   const match = useMatch("/studies/:studyId/slides/:slideId/:mode")?.params;
   const studyName = useStudyName(asId(study));
   const slideName = useSlideName(asId(match?.slideId));
+  const isPair = useMatch("/studies/:studyId/compare") !== null;
   if (!study) return [{ name: words.common.nav.studies, to: paths.studies }];
-  const back = match ? lastView(study) : "";
+  const back = match || isPair ? lastView(study) : "";
   const trail: Crumb[] = [{ name: studyName ?? "…", to: paths.slides(study) + back }];
+  if (isPair) return [...trail, { name: compareWords.title }];
   return match ? [...trail, ...slideCrumbs(slideName, match.mode)] : trail;
 }

@@ -18,6 +18,9 @@ export const MOVE_KEYS: KeyGroup = {
     [[words.wheel], words.zoom],
     [["+", "−"], words.zoomKeys],
     [["0"], words.fit],
+    [["Q", "E"], words.turn],
+    [["Shift Q", "Shift E"], words.turnFine],
+    [["N"], words.upright],
     [["Shift ←", "Shift →"], words.slides],
     [["?"], words.keysHere],
   ],
@@ -29,6 +32,9 @@ export const LOOK_KEYS: KeyGroup = {
     [["A"], words.labels],
     [["H"], words.detections],
     [["F"], words.fill],
+    [["S"], words.stain],
+    [["Shift G"], words.grid],
+    [["M"], words.ruler],
   ],
 };
 
@@ -54,6 +60,16 @@ export const COUNT_KEYS: KeyGroup = {
     [["[", "]"], words.threshold],
     [["Enter", words.doubleClick], words.closePolygon],
     [["Esc"], words.clear],
+  ],
+};
+
+export const COMPARE_KEYS: KeyGroup = {
+  name: words.groups.compare,
+  keys: [
+    [["L"], words.inStep],
+    [["O"], words.side],
+    [["S"], words.stain],
+    [["Shift G"], words.grid],
   ],
 };
 

@@ -21,9 +21,16 @@ interface OverviewMapProps {
   readonly size: Size;
 }
 
-/** Where the visible box lies on the map, in CSS pixels, never too small to see. */
-export function boxOnMap(view: View, size: Size, map: Size): { left: number; top: number } & Size {
+interface MapBox extends Size {
+  readonly left: number;
+  readonly top: number;
+  readonly transform?: string;
+}
+
+/** Where what is on screen lies on the map, in CSS pixels, never too small to see; the map itself is never turned. */
+export function boxOnMap(view: View, size: Size, map: Size): MapBox {
   const factor = map.width / size.width;
+  if (view.rotation) return turnedBox(view, factor);
   const box = visibleBox(view);
   const clamp = (value: number, extent: number): number => Math.min(Math.max(value, 0), extent);
   const [left, right] = [clamp(box.x * factor, map.width), clamp((box.x + box.width) * factor, map.width)];
@@ -31,6 +38,14 @@ export function boxOnMap(view: View, size: Size, map: Size): { left: number; top
   const width = Math.max(LEAST_BOX_PX, right - left);
   const height = Math.max(LEAST_BOX_PX, bottom - top);
   return { left: Math.min(left, map.width - width), top: Math.min(top, map.height - height), width, height };
+}
+
+function turnedBox({ centre, scale, size, rotation = 0 }: View, factor: number): MapBox {
+  const [width, height] = [size.width, size.height].map((extent) =>
+    Math.max(LEAST_BOX_PX, (extent / scale) * factor),
+  ) as [number, number];
+  const [left, top] = [centre.x * factor - width / 2, centre.y * factor - height / 2];
+  return { left, top, width, height, transform: `rotate(${-rotation}deg)` };
 }
 
 export function OverviewMap({ slideView, thumbnailUrl, size }: OverviewMapProps) {

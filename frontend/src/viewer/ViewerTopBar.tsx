@@ -9,6 +9,7 @@ import {
   IconArrowsMinimize,
   IconChevronLeft,
   IconChevronRight,
+  IconColumns2,
   IconKeyboard,
   IconLayoutSidebarRight,
   IconLink,
@@ -18,7 +19,7 @@ import { Link, useNavigate } from "react-router";
 
 import { paths } from "@/app/paths";
 import type { Slide } from "@/api/types";
-import { viewerWords as words } from "@/words/viewer";
+import { lookWords, viewerWords as words } from "@/words/viewer";
 
 import { useKeys } from "./keys";
 import { useNeighbours, type ViewerMode } from "./useSlidePage";
@@ -109,6 +110,16 @@ export function ViewerTopBar({ slide, mode, isPanelOpen, onTogglePanel, onShowKe
       <SlideName slide={slide} mode={mode} />
       <ModeSwitch slide={slide} mode={mode} />
       <span className={classes.spacer} />
+      <Tooltip label={lookWords.compare}>
+        <ActionIcon
+          size="lg"
+          component={Link}
+          to={paths.compare(slide.study, slide.id)}
+          aria-label={lookWords.compare}
+        >
+          <IconColumns2 size={18} stroke={1.7} />
+        </ActionIcon>
+      </Tooltip>
       <Tool icon={IconLink} name={words.copyLink} onClick={() => void copyLink()} />
       <Tool icon={IconKeyboard} name={words.keys} shortcut="?" onClick={onShowKeys} />
       <Tool

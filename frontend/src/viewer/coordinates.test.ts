@@ -4,14 +4,17 @@ import {
   imagePoint,
   isInside,
   middleOf,
+  normalTurn,
   patchBox,
   patchCentre,
   patchSide,
   pixelOf,
   polygonArea,
+  screenCorners,
   screenPoint,
   shownShare,
   toImage,
+  toImageStep,
   toScreen,
   visibleBox,
   type View,
@@ -21,7 +24,16 @@ const views: View[] = [
   { centre: imagePoint(300, 250), scale: 1, size: { width: 1000, height: 700 } },
   { centre: imagePoint(6000.25, 4500.75), scale: 0.0625, size: { width: 1440, height: 900 } },
   { centre: imagePoint(-40, 12_000), scale: 8, size: { width: 333, height: 777 } },
+  { centre: imagePoint(300, 250), scale: 1, size: { width: 1000, height: 700 }, rotation: 90 },
+  { centre: imagePoint(-40, 12_000), scale: 8, size: { width: 333, height: 777 }, rotation: -33.3 },
 ];
+
+const turnedBy = (rotation: number): View => ({
+  centre: imagePoint(100, 100),
+  scale: 2,
+  size: { width: 200, height: 100 },
+  rotation,
+});
 
 describe("image and screen points", () => {
   it.each(views)("come back where they were, image → screen → image (%#)", (view) => {
@@ -53,8 +65,7 @@ describe("image and screen points", () => {
     expect(toScreen(view, view.centre)).toEqual({ x: 500, y: 350 });
   });
 
-  it("keeps every pixel under its own marker", () => {
-    const view = views[2]!;
+  it.each(views)("keeps every pixel under its own marker (%#)", (view) => {
     for (let x = 0; x < 50; x += 1) {
       expect(pixelOf(toImage(view, toScreen(view, middleOf(imagePoint(x, x)))))).toEqual({ x, y: x });
     }
@@ -66,7 +77,51 @@ describe("image and screen points", () => {
   });
 });
 
+describe("a turned slide", () => {
+  it("turns clockwise: what lay on the right lies below", () => {
+    expect(toScreen(turnedBy(90), imagePoint(110, 100))).toEqual({ x: 100, y: 70 });
+    expect(toScreen(turnedBy(-90), imagePoint(110, 100))).toEqual({ x: 100, y: 30 });
+    expect(toScreen(turnedBy(180), imagePoint(110, 100))).toEqual({ x: 80, y: 50 });
+  });
+
+  it("is panned along the screen", () => {
+    const step = toImageStep(turnedBy(90), { x: 20, y: 0 });
+    expect([step.x, step.y]).toEqual([0, -10]);
+  });
+
+  it("shows a box that holds all of the screen", () => {
+    expect(visibleBox(turnedBy(90))).toEqual({ x: 75, y: 50, width: 50, height: 100 });
+    const box = visibleBox(turnedBy(30));
+    for (const { x, y } of screenCorners(turnedBy(30))) {
+      expect(x).toBeGreaterThanOrEqual(box.x - 1e-9);
+      expect(x).toBeLessThanOrEqual(box.x + box.width + 1e-9);
+      expect(y).toBeGreaterThanOrEqual(box.y - 1e-9);
+      expect(y).toBeLessThanOrEqual(box.y + box.height + 1e-9);
+    }
+  });
+
+  it.each([
+    [0, 0],
+    [450, 90],
+    [-270, 90],
+    [180, 180],
+    [-180, 180],
+    [359, -1],
+  ])("by %d degrees is turned by %d", (given, same) => expect(normalTurn(given)).toBe(same));
+});
+
 describe("the share in sight", () => {
+  it("counts what a turned screen shows, not the box around it", () => {
+    const view = { centre: imagePoint(500, 400), scale: 1, size: { width: 200, height: 200 } };
+    const image = { width: 1000, height: 800 };
+    for (const rotation of [0, 45, 90, 200])
+      expect(shownShare({ ...view, rotation }, image)).toBeCloseTo(40_000 / 800_000, 9);
+    const whole = { ...view, scale: 0.1 };
+    expect(shownShare({ ...whole, rotation: 0 }, image)).toBeCloseTo(1, 9);
+    expect(shownShare({ ...whole, scale: 0.16, rotation: 0 }, image)).toBeCloseTo(1, 9);
+    expect(shownShare({ ...whole, scale: 0.16, rotation: 45 }, image)).toBeLessThan(1);
+  });
+
   const image = { width: 1000, height: 800 };
   it.each([
     [imagePoint(500, 400), 0.5, 1],

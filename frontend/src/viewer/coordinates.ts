@@ -32,42 +32,105 @@ export interface View {
   readonly centre: ImagePoint;
   readonly scale: number;
   readonly size: Size;
+  /** Degrees by which the slide is turned clockwise on screen; none where absent. */
+  readonly rotation?: number;
 }
 
 export const imagePoint = (x: number, y: number): ImagePoint => ({ x, y }) as ImagePoint;
 export const screenPoint = (x: number, y: number): ScreenPoint => ({ x, y }) as ScreenPoint;
 
-export function toScreen(view: View, point: ImagePoint): ScreenPoint {
-  return screenPoint(
-    (point.x - view.centre.x) * view.scale + view.size.width / 2,
-    (point.y - view.centre.y) * view.scale + view.size.height / 2,
-  );
+interface Vector {
+  readonly x: number;
+  readonly y: number;
 }
+
+/** Cosine and sine; exact for quarter turns, so that a pixel never lands beside itself. */
+function cosSin(degrees: number): readonly [cos: number, sin: number] {
+  const quarters = degrees / 90;
+  if (Number.isInteger(quarters)) {
+    const turn = ((quarters % 4) + 4) % 4;
+    return [[1, 0, -1, 0][turn]!, [0, 1, 0, -1][turn]!];
+  }
+  const radians = (degrees * Math.PI) / 180;
+  return [Math.cos(radians), Math.sin(radians)];
+}
+
+/** A vector turned clockwise, y pointing down. */
+export function turned({ x, y }: Vector, degrees: number): Vector {
+  const [cos, sin] = cosSin(degrees);
+  return { x: x * cos - y * sin, y: x * sin + y * cos };
+}
+
+/** The same turn between −180, excluded, and 180 degrees. */
+export const normalTurn = (degrees: number): number => 180 - ((((180 - degrees) % 360) + 360) % 360);
+
+export function toScreen(view: View, point: ImagePoint): ScreenPoint {
+  const { x, y } = turned({ x: point.x - view.centre.x, y: point.y - view.centre.y }, view.rotation ?? 0);
+  return screenPoint(x * view.scale + view.size.width / 2, y * view.scale + view.size.height / 2);
+}
+
+/** How far one gets on the slide by a step on screen. */
+export const toImageStep = (view: View, step: Vector): Vector =>
+  turned({ x: step.x / view.scale, y: step.y / view.scale }, -(view.rotation ?? 0));
 
 export function toImage(view: View, point: ScreenPoint): ImagePoint {
-  return imagePoint(
-    (point.x - view.size.width / 2) / view.scale + view.centre.x,
-    (point.y - view.size.height / 2) / view.scale + view.centre.y,
-  );
+  const step = toImageStep(view, { x: point.x - view.size.width / 2, y: point.y - view.size.height / 2 });
+  return imagePoint(step.x + view.centre.x, step.y + view.centre.y);
 }
 
-/** The part of the image plane that the viewer shows; it may reach beyond the slide. */
-export function visibleBox(view: View): ImageBox {
-  const corner = toImage(view, screenPoint(0, 0));
+/** The view as an unturned one that shows all of what this one shows: the size is that of the box around the screen. */
+export function uprightView({ rotation = 0, size, ...view }: View): View {
+  const [cos, sin] = cosSin(rotation).map(Math.abs) as [number, number];
   return {
-    x: corner.x,
-    y: corner.y,
-    width: view.size.width / view.scale,
-    height: view.size.height / view.scale,
+    ...view,
+    size: { width: size.width * cos + size.height * sin, height: size.width * sin + size.height * cos },
   };
 }
 
+/** A box of the image plane that holds what the viewer shows; it may reach beyond the slide. */
+export function visibleBox(view: View): ImageBox {
+  const { centre, scale, size } = uprightView(view);
+  const [width, height] = [size.width / scale, size.height / scale];
+  return { x: centre.x - width / 2, y: centre.y - height / 2, width, height };
+}
+
+export const isOnScreen = (view: View, point: ImagePoint): boolean => {
+  const { x, y } = toScreen(view, point);
+  return x >= 0 && y >= 0 && x < view.size.width && y < view.size.height;
+};
+
+/** The corners of the screen on the slide, clockwise. */
+export const screenCorners = (view: View): ImagePoint[] =>
+  (
+    [
+      [0, 0],
+      [1, 0],
+      [1, 1],
+      [0, 1],
+    ] as const
+  ).map(([x, y]) => toImage(view, screenPoint(x * view.size.width, y * view.size.height)));
+
+/** The part of a convex outline on one side of a line: where `height` is not negative. */
+function cutOff(outline: readonly ImagePoint[], height: (point: ImagePoint) => number): ImagePoint[] {
+  return outline.flatMap((to, index) => {
+    const from = outline.at(index - 1)!;
+    const [a, b] = [height(from), height(to)];
+    const share = a / (a - b);
+    const crossing =
+      a < 0 !== b < 0 ? [imagePoint(from.x + share * (to.x - from.x), from.y + share * (to.y - from.y))] : [];
+    return b < 0 ? crossing : [...crossing, to];
+  });
+}
+
 /** The share of the slide's area that a view shows; 1 only where all of the slide is in sight. */
-export function shownShare(view: View, size: Size): number {
-  const box = visibleBox(view);
-  const overlap = (start: number, extent: number, end: number): number =>
-    Math.max(0, Math.min(start + extent, end) - Math.max(start, 0)) / end;
-  return overlap(box.x, box.width, size.width) * overlap(box.y, box.height, size.height);
+export function shownShare(view: View, { width, height }: Size): number {
+  const sides = [
+    ({ x }: ImagePoint) => x,
+    ({ x }: ImagePoint) => width - x,
+    ({ y }: ImagePoint) => y,
+    ({ y }: ImagePoint) => height - y,
+  ];
+  return polygonArea(sides.reduce(cutOff, screenCorners(view))) / (width * height);
 }
 
 /** The pixel that a point lies in: (u, v) → (⌊u⌋, ⌊v⌋). */

@@ -1,6 +1,7 @@
 /** Draws the frame of the patch that a label would crop here, and the crosshair of the keyboard mode. */
 
 import { imagePoint, toScreen, type ImageBox, type ImagePoint, type View } from "./coordinates";
+import { drawUpright } from "./drawUpright";
 
 /** Below this the frame is a dot; a cross of fixed size says where it is. */
 const LEAST_FRAME_PX = 9;
@@ -11,20 +12,20 @@ export function drawFrame(
   box: ImageBox,
   colour: string,
 ): void {
-  const corner = toScreen(view, imagePoint(box.x, box.y));
-  const [width, height] = [box.width * view.scale, box.height * view.scale];
-  context.save();
-  if (width < LEAST_FRAME_PX) {
-    drawCross(context, corner.x + width / 2, corner.y + height / 2, 9, colour);
-  } else {
+  drawUpright(context, view, (upright) => {
+    const corner = toScreen(upright, imagePoint(box.x, box.y));
+    const [width, height] = [box.width * view.scale, box.height * view.scale];
+    if (width < LEAST_FRAME_PX) {
+      drawCross(context, corner.x + width / 2, corner.y + height / 2, 9, colour);
+      return;
+    }
     context.lineWidth = 4;
     context.strokeStyle = "rgba(255, 255, 255, 0.75)";
     context.strokeRect(corner.x, corner.y, width, height);
     context.lineWidth = 2;
     context.strokeStyle = colour;
     context.strokeRect(corner.x, corner.y, width, height);
-  }
-  context.restore();
+  });
 }
 
 export function drawCrosshair(

@@ -2,6 +2,7 @@
 
 import { imagePoint, toScreen, type View } from "./coordinates";
 import type { Bins } from "./density";
+import { drawUpright } from "./drawUpright";
 
 /** Colour of a share 0…1 of the top: clear, yellow, red; told apart on brown and on blue. */
 export function heat(share: number): readonly [red: number, green: number, blue: number, alpha: number] {
@@ -28,11 +29,14 @@ export class HeatPainter {
   draw(context: CanvasRenderingContext2D, view: View, bins: Bins, topPerPx: number): void {
     if (topPerPx === 0) return;
     if (this.last?.bins !== bins) this.last = { bins, canvas: paint(bins, topPerPx, this.last?.canvas) };
-    const { x, y } = toScreen(view, imagePoint(bins.x, bins.y));
+    const { canvas } = this.last;
     const pixel = bins.side * view.scale;
     context.imageSmoothingEnabled = true;
     context.imageSmoothingQuality = "low";
-    context.drawImage(this.last.canvas, x, y, bins.columns * pixel, bins.rows * pixel);
+    drawUpright(context, view, (upright) => {
+      const { x, y } = toScreen(upright, imagePoint(bins.x, bins.y));
+      context.drawImage(canvas, x, y, bins.columns * pixel, bins.rows * pixel);
+    });
   }
 }
 

@@ -2,8 +2,10 @@
 
 import {
   imagePoint,
+  isOnScreen,
   shownShare,
   toScreen,
+  turned,
   visibleBox,
   type ImageBox,
   type Size,
@@ -80,8 +82,8 @@ export function drawPoints(
 export function pointsDrawn(view: View, points: Points, options: PointsOptions): PointsDrawn {
   const { density, image, mode, threshold } = options;
   const box = visibleBox(view);
-  const isWhole = shownShare(view, image) === 1;
-  const total = isWhole ? countAtLeast(points, threshold) : countInBox(points, wantedOf(view, options, box));
+  const isWhole = shownShare(view, image) > 1 - 1e-9;
+  const total = isWhole ? countAtLeast(points, threshold) : countInView(view, points, options);
   const crowding = density.estimate(box) / (screenArea(view, image) / CROWDED_PX2);
   if (cellsShare(mode, crowding, view.scale) < 0.5) {
     return { kind: "density", shown: total, total, topPerPx: density.topPerPx };
@@ -89,11 +91,24 @@ export function pointsDrawn(view: View, points: Points, options: PointsOptions):
   return { kind: "points", shown: Math.min(total, SAMPLE), total, topPerPx: null };
 }
 
+function countInView(view: View, points: Points, options: PointsOptions): number {
+  const wanted = wantedOf(view, options, visibleBox(view));
+  if (!view.rotation) return countInBox(points, wanted);
+  return countInBox(points, wanted, (x, y) => isOnScreen(view, imagePoint(x, y)));
+}
+
 /** The last bins reach beyond the slide. */
 function clipToSlide(context: CanvasRenderingContext2D, view: View, { width, height }: Size): void {
-  const { x, y } = toScreen(view, imagePoint(0, 0));
   context.beginPath();
-  context.rect(x, y, width * view.scale, height * view.scale);
+  for (const [x, y] of [
+    [0, 0],
+    [width, 0],
+    [width, height],
+    [0, height],
+  ] as const) {
+    const corner = toScreen(view, imagePoint(x, y));
+    context.lineTo(corner.x, corner.y);
+  }
   context.clip();
 }
 
@@ -172,7 +187,9 @@ function drawDots(
   const { canvas, side } = dotOf(radius, options);
   const origin = toScreen(view, imagePoint(0, 0));
   const [left, top] = [origin.x - side / 2, origin.y - side / 2];
+  const { x: along, y: across } = turned({ x: view.scale, y: 0 }, view.rotation ?? 0);
   for (const i of shown) {
-    context.drawImage(canvas, left + xy[2 * i]! * view.scale, top + xy[2 * i + 1]! * view.scale, side, side);
+    const [x, y] = [xy[2 * i]!, xy[2 * i + 1]!];
+    context.drawImage(canvas, left + x * along - y * across, top + x * across + y * along, side, side);
   }
 }

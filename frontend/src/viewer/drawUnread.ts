@@ -1,6 +1,7 @@
 /** Hatches the parts of the slide that a count could not read. */
 
 import { imagePoint, toScreen, type ImageBox, type View } from "./coordinates";
+import { drawUpright } from "./drawUpright";
 
 const LINE = "#b4690e";
 const SPACING_PX = 9;
@@ -36,6 +37,10 @@ function hatching({ size, centre, scale }: View): Path2D {
 }
 
 export function drawUnread(context: CanvasRenderingContext2D, view: View, boxes: readonly ImageBox[]): void {
+  drawUpright(context, view, (upright) => drawBoxes(context, upright, boxes));
+}
+
+function drawBoxes(context: CanvasRenderingContext2D, view: View, boxes: readonly ImageBox[]): void {
   const seen = boxes.map((box) => boxOnScreen(view, box)).filter((box) => box !== null);
   if (seen.length === 0) return;
   const areas = new Path2D();

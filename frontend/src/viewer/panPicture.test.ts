@@ -45,5 +45,7 @@ describe("panning", () => {
     draw(picture, { ...view, scale: 1 }, first);
     draw(picture, { ...view, scale: 1 }, second);
     expect([second.mock.calls.length, context.drawImage.mock.calls.length]).toEqual([1, 2]);
+    draw(picture, { ...view, scale: 1, rotation: 15 }, second);
+    expect([second.mock.calls.length, context.drawImage.mock.calls.length]).toEqual([2, 2]);
   });
 });

@@ -30,14 +30,17 @@ export function cornerIn(wide: View, view: View): { readonly x: number; readonly
   return isInside ? { x, y } : null;
 }
 
+const NOTHING_DRAWN = { render: () => undefined, scale: 0, rotation: 0 };
+
 export class PanPicture {
   private kept: Kept | null = null;
-  private last: { readonly render: Render; readonly scale: number } | null = null;
+  private last: Pick<View, "scale" | "rotation"> & { readonly render: Render } = NOTHING_DRAWN;
 
   /** Draws by `render` whenever that or the zoom is another one, and from the picture as long as only the place changes. */
   draw(context: CanvasRenderingContext2D, view: View, render: Render): void {
-    if (this.last?.render !== render || this.last.scale !== view.scale) {
-      this.last = { render, scale: view.scale };
+    const { scale, rotation } = view;
+    if (this.last.render !== render || this.last.scale !== scale || this.last.rotation !== rotation) {
+      this.last = { render, scale, rotation };
       this.kept = null;
       render(context, view);
       return;
@@ -55,14 +58,14 @@ export class PanPicture {
   }
 }
 
-function paint({ centre, scale, size }: View, ratio: number, render: Render): HTMLCanvasElement {
+function paint(view: View, ratio: number, render: Render): HTMLCanvasElement {
   const canvas = document.createElement("canvas");
-  canvas.width = Math.ceil(size.width * ratio);
-  canvas.height = Math.ceil(size.height * ratio);
+  canvas.width = Math.ceil(view.size.width * ratio);
+  canvas.height = Math.ceil(view.size.height * ratio);
   const context = canvas.getContext("2d");
   if (!context) return canvas;
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  render(context, { centre, scale, size });
+  render(context, view);
   return canvas;
 }
 

@@ -126,11 +126,16 @@ export function eachInBox(
   }
 }
 
-/** How many points of a box reach the threshold. */
-export function countInBox(points: Points, wanted: Wanted): number {
+/** How many points of a box reach the threshold and, where only part of the box is asked for, lie in that. */
+export function countInBox(
+  points: Points,
+  wanted: Wanted,
+  isIn: (x: number, y: number) => boolean = () => true,
+): number {
+  const { xy } = points;
   let total = 0;
-  eachInBox(points, wanted, () => {
-    total += 1;
+  eachInBox(points, wanted, (i) => {
+    if (isIn(xy[2 * i]!, xy[2 * i + 1]!)) total += 1;
     return true;
   });
   return total;

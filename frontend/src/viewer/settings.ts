@@ -2,6 +2,8 @@
 
 import { useSyncExternalStore } from "react";
 
+import type { StainChannel } from "./stain";
+
 export interface ViewerSettings {
   readonly isColourBlindSet: boolean;
   readonly isFilled: boolean;
@@ -12,6 +14,18 @@ export interface ViewerSettings {
   readonly showCells: boolean;
   readonly isOneClick: boolean;
   readonly isKeyboardOnly: boolean;
+  readonly isGridShown: boolean;
+  /** Side of the counting grid's squares in µm, or px where there is no scale; null: as fits the zoom. */
+  readonly gridSide: number | null;
+  readonly stain: StainChannel;
+  /** Of the picture on screen only; 1 leaves it as it is. */
+  readonly brightness: number;
+  readonly contrast: number;
+  readonly gamma: number;
+  /** Two fingers on a trackpad pan; for a mouse the wheel zooms. */
+  readonly isTrackpad: boolean;
+  /** Two slides side by side move together. */
+  readonly isInStep: boolean;
   /** The class chosen last, kept from slide to slide. */
   readonly classId: number | null;
 }
@@ -26,6 +40,14 @@ const DEFAULTS: ViewerSettings = {
   showCells: true,
   isOneClick: false,
   isKeyboardOnly: false,
+  isGridShown: false,
+  gridSide: null,
+  stain: "all",
+  brightness: 1,
+  contrast: 1,
+  gamma: 1,
+  isTrackpad: false,
+  isInStep: true,
   classId: null,
 };
 
@@ -51,9 +73,11 @@ export function changeSettings(change: Partial<ViewerSettings>): void {
   listeners.forEach((listener) => listener());
 }
 
-function subscribe(listener: () => void): () => void {
+export const viewerSettings = (): ViewerSettings => settings;
+
+export function onSettings(listener: () => void): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);
 }
 
-export const useViewerSettings = (): ViewerSettings => useSyncExternalStore(subscribe, () => settings);
+export const useViewerSettings = (): ViewerSettings => useSyncExternalStore(onSettings, viewerSettings);

@@ -4,6 +4,7 @@ import OpenSeadragon from "openseadragon";
 
 import {
   imagePoint,
+  normalTurn,
   screenPoint,
   toImage,
   toScreen,
@@ -12,8 +13,9 @@ import {
   type Size,
   type View,
 } from "./coordinates";
+import { showStain, type Rgb, type StainChannel } from "./stain";
 import { slideTiles } from "./tileSource";
-import type { ViewLink } from "./viewLink";
+import type { Place } from "./viewLink";
 
 /** A press, click or drag on the slide. `claim` keeps the viewer from panning with it. */
 export interface Gesture {
@@ -37,6 +39,8 @@ interface RawGesture {
 }
 
 const ZOOM_STEP = 1.4;
+/** How much a pinch on a trackpad zooms: one doubling per this many pixels of its wheel. */
+const PINCH_PX_PER_DOUBLING = 70;
 const MOST_SCREEN_PX = 16;
 
 /** OpenSeadragon writes a style element into the page unless it finds its own: an inert one keeps the policy whole. */
@@ -80,18 +84,41 @@ function options(element: HTMLElement, slideId: number, size: Size): OpenSeadrag
   } as OpenSeadragon.Options;
 }
 
+let lastRead: {
+  readonly key: string;
+  readonly pixels: Promise<CanvasRenderingContext2D | undefined>;
+} | null = null;
+
+/** The pixels of a tile as it came, kept until another one is asked for. */
+function pixelsOf(tile: OpenSeadragon.Tile): Promise<CanvasRenderingContext2D | undefined> {
+  const key = tile.originalCacheKey;
+  if (lastRead?.key !== key) {
+    const pixels = tile.getCache(key).getDataAs("context2d", true) as Promise<
+      CanvasRenderingContext2D | undefined
+    >;
+    lastRead = { key, pixels };
+  }
+  return lastRead.pixels;
+}
+
 export class SlideView {
   handlers: GestureHandlers = {};
+  /** A tool that is in hand comes before the page's own handlers. */
+  tool: GestureHandlers | null = null;
+  /** Two fingers on a trackpad pan instead of zooming, as a wheel does. */
+  wheelPans = false;
   private readonly viewer: OpenSeadragon.Viewer;
   private readonly listeners = new Set<() => void>();
   private view: View | null = null;
+  private channel: StainChannel = "all";
+  private drawn: readonly OpenSeadragon.Tile[] = [];
   private failedTiles = 0;
 
   constructor(
-    element: HTMLElement,
+    private readonly element: HTMLElement,
     slideId: number,
     readonly size: Size,
-    initial: ViewLink | null,
+    initial: Place | null,
   ) {
     keepStyleOut();
     this.viewer = new OpenSeadragon.Viewer(options(element, slideId, size));
@@ -106,6 +133,8 @@ export class SlideView {
       this.emit();
     });
     this.listenToGestures();
+    this.listenToTiles();
+    element.addEventListener("wheel", this.onWheel, { capture: true, passive: false });
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -118,22 +147,63 @@ export class SlideView {
 
   readonly getFailedTiles = (): number => this.failedTiles;
 
-  show({ centre, scale }: ViewLink, immediately = false): void {
+  show(place: Place, immediately = false): void {
+    if (!this.place(place, immediately)) return;
+    this.viewer.viewport.applyConstraints(immediately);
+  }
+
+  /** As `show`, wherever that is: another slide may go on where this one has ended. */
+  place({ centre, scale, rotation }: Place, immediately = true): boolean {
     const { viewport } = this.viewer;
-    if (!viewport || !this.viewer.isOpen()) return;
+    if (!viewport || !this.viewer.isOpen()) return false;
+    if (rotation !== undefined) viewport.rotateTo(rotation, undefined, immediately);
     viewport.zoomTo(this.zoomOf(scale), undefined, immediately);
     viewport.panTo(this.toViewport(centre), immediately);
-    viewport.applyConstraints(immediately);
+    return true;
+  }
+
+  /** Turns the slide clockwise about the middle of the screen. */
+  turnBy(degrees: number): void {
+    this.turnTo(this.viewer.viewport.getRotation() + degrees);
+  }
+
+  turnTo(degrees: number): void {
+    this.viewer.viewport.rotateTo(normalTurn(degrees));
+    this.viewer.viewport.applyConstraints();
+  }
+
+  /** Shows the slide as it is, or one stain alone. */
+  showChannel(channel: StainChannel): void {
+    if (channel === this.channel) return;
+    this.channel = channel;
+    if (this.viewer.isOpen()) void this.viewer.requestInvalidate();
+  }
+
+  /** The colour of the slide itself at a point, as it is on screen: of the tile that is shown there, before any stain. */
+  async colourAt(point: ImagePoint): Promise<Rgb | null> {
+    const at = this.toViewport(point);
+    const tile = this.drawn
+      .filter(({ loaded, bounds }) => loaded && bounds.containsPoint(at))
+      .reduce<OpenSeadragon.Tile | null>((best, one) => (best && best.level >= one.level ? best : one), null);
+    if (!tile) return null;
+    const context = await pixelsOf(tile);
+    if (!context) return null;
+    const { width, height } = context.canvas;
+    const x = Math.min(width - 1, Math.floor(((at.x - tile.bounds.x) / tile.bounds.width) * width));
+    const y = Math.min(height - 1, Math.floor(((at.y - tile.bounds.y) / tile.bounds.height) * height));
+    const [red, green, blue] = context.getImageData(x, y, 1, 1).data;
+    return [red!, green!, blue!];
   }
 
   panTo(centre: ImagePoint, immediately = false): void {
     this.viewer.viewport?.panTo(this.toViewport(centre), immediately);
   }
 
-  panBy(screenPx: ScreenPoint): void {
+  panBy(screenPx: ScreenPoint, immediately = false): void {
     const { viewport } = this.viewer;
-    viewport.panBy(viewport.deltaPointsFromPixels(new OpenSeadragon.Point(screenPx.x, screenPx.y)));
-    viewport.applyConstraints();
+    const step = viewport.deltaPointsFromPixels(new OpenSeadragon.Point(screenPx.x, screenPx.y));
+    viewport.panBy(step, immediately);
+    viewport.applyConstraints(immediately);
   }
 
   /** Zooms to CSS pixels per image pixel, about the middle of the screen. */
@@ -173,6 +243,7 @@ export class SlideView {
   }
 
   destroy(): void {
+    this.element.removeEventListener("wheel", this.onWheel, { capture: true });
     this.listeners.clear();
     this.viewer.destroy();
   }
@@ -185,7 +256,12 @@ export class SlideView {
       const claim = (): void => {
         raw.preventDefaultAction = true;
       };
-      this.handlers[name]?.({ at: toImage(this.view, screen), screen, view: this.view, claim });
+      (this.tool ?? this.handlers)[name]?.({
+        at: toImage(this.view, screen),
+        screen,
+        view: this.view,
+        claim,
+      });
     };
     this.viewer.addHandler("canvas-click", pass("onClick"));
     this.viewer.addHandler("canvas-double-click", pass("onDoubleClick"));
@@ -193,6 +269,40 @@ export class SlideView {
     this.viewer.addHandler("canvas-drag", pass("onDrag"));
     this.viewer.addHandler("canvas-drag-end", pass("onDragEnd"));
   }
+
+  private listenToTiles(): void {
+    this.viewer.addHandler("tile-invalidated", async ({ getData, setData }) => {
+      const { channel } = this;
+      if (channel === "all") return;
+      const context = (await getData("context2d")) as CanvasRenderingContext2D | undefined;
+      if (!context) return;
+      const { width, height } = context.canvas;
+      const image = context.getImageData(0, 0, width, height);
+      showStain(image.data, channel);
+      context.putImageData(image, 0, 0);
+      await setData(context, "context2d");
+    });
+    this.viewer.addHandler("tiled-image-drawn", ({ tiles }) => {
+      this.drawn = tiles;
+    });
+  }
+
+  /** A pinch on a trackpad comes as a wheel with Ctrl, in many small steps. */
+  private readonly onWheel = (event: WheelEvent): void => {
+    const isPinch = event.ctrlKey && event.deltaMode === WheelEvent.DOM_DELTA_PIXEL;
+    const { viewport } = this.viewer;
+    if (!viewport || (!isPinch && !this.wheelPans)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (!isPinch) {
+      this.panBy(screenPoint(event.deltaX, event.deltaY), true);
+      return;
+    }
+    const box = this.element.getBoundingClientRect();
+    const at = new OpenSeadragon.Point(event.clientX - box.left, event.clientY - box.top);
+    viewport.zoomBy(2 ** (-event.deltaY / PINCH_PX_PER_DOUBLING), viewport.pointFromPixel(at, true), true);
+    viewport.applyConstraints(true);
+  };
 
   private refresh(): void {
     const { viewport } = this.viewer;
@@ -203,6 +313,7 @@ export class SlideView {
       centre: imagePoint(centre.x * this.size.width, centre.y * this.size.width),
       scale: (viewport.getZoom(true) * container.x) / this.size.width,
       size: { width: container.x, height: container.y },
+      rotation: normalTurn(viewport.getRotation(true)),
     };
     if (this.view && isSameView(this.view, next)) return;
     this.view = next;
@@ -225,6 +336,7 @@ export class SlideView {
 function isSameView(a: View, b: View): boolean {
   return (
     a.scale === b.scale &&
+    a.rotation === b.rotation &&
     a.centre.x === b.centre.x &&
     a.centre.y === b.centre.y &&
     a.size.width === b.size.width &&

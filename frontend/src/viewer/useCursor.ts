@@ -2,8 +2,9 @@
 
 import { useEffect, useState, useSyncExternalStore } from "react";
 
-import { screenPoint, toImage, type ImagePoint, type ScreenPoint } from "./coordinates";
+import { isInside, screenPoint, toImage, type ImagePoint, type ScreenPoint, type Size } from "./coordinates";
 import type { SlideView } from "./slideView";
+import type { Rgb } from "./stain";
 
 export class Cursor {
   private screen: ScreenPoint | null = null;
@@ -66,4 +67,38 @@ const NOTHING = (): (() => void) => () => undefined;
 
 export function useCursorPoint(cursor: Cursor | null): ImagePoint | null {
   return useSyncExternalStore(cursor?.subscribe ?? NOTHING, () => cursor?.get() ?? null);
+}
+
+const REST_MS = 40;
+
+/** The slide's own colour under the cursor, a moment after it has come to rest; null beside the slide. */
+export function useCursorColour(
+  slideView: SlideView,
+  cursor: Cursor | null,
+  { width, height }: Size,
+): Rgb | null {
+  const [colour, setColour] = useState<Rgb | null>(null);
+  useEffect(() => {
+    if (!cursor) return undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let asked = 0;
+    const look = async (): Promise<void> => {
+      asked += 1;
+      const mine = asked;
+      const point = cursor.get();
+      const isOn = point !== null && isInside(point, { width, height });
+      const found = isOn ? await slideView.colourAt(point).catch(() => null) : null;
+      if (mine === asked) setColour(found);
+    };
+    const unsubscribe = cursor.subscribe(() => {
+      clearTimeout(timer);
+      timer = setTimeout(() => void look(), REST_MS);
+    });
+    return () => {
+      asked = Infinity;
+      clearTimeout(timer);
+      unsubscribe();
+    };
+  }, [slideView, cursor, width, height]);
+  return colour;
 }

@@ -17,6 +17,8 @@ export interface SlidePage {
   readonly has: (role: Role) => boolean;
 }
 
+export const maySetScale = ({ has }: Pick<SlidePage, "has">): boolean => has("lab") || has("admin");
+
 export interface SlidePageState {
   readonly studyId: Id;
   readonly page: SlidePage | null;

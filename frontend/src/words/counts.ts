@@ -36,6 +36,7 @@ export const counts = {
   by: (name: string) => `by ${name}`,
   whole: "Whole slide",
   regions: (count: number) => (count === 1 ? "1 region" : `${count} regions`),
+  noScale: "Set the scale",
   noArea: "The slide’s scale is not known, so there is no area in mm² and no density.",
   open: (code: string) => `Show the cells of ${code}`,
   emptyTitle: "No slide to count yet",

@@ -66,12 +66,19 @@ const where = ({ regions }: DetectionRun): string =>
   regions === null ? text.whole : text.regions(regions.length);
 
 function Numbers({ run }: { run: DetectionRun | null }) {
-  const title = run?.area_px && run.area_mm2 === null ? text.noArea : undefined;
+  const isScaleMissing = Boolean(run?.area_px) && run?.area_mm2 === null;
+  const title = isScaleMissing ? text.noArea : undefined;
   return (
     <>
       <Table.Td className={classes.number}>{told(run?.count, formatCount)}</Table.Td>
       <Table.Td className={classes.number} title={title}>
-        {told(run?.density_per_mm2, formatDensity)}
+        {run && isScaleMissing ? (
+          <Anchor component={Link} to={paths.setScale(run.study, run.slide)} size="sm">
+            {text.noScale}
+          </Anchor>
+        ) : (
+          told(run?.density_per_mm2, formatDensity)
+        )}
       </Table.Td>
       <Table.Td className={classes.number} title={title}>
         {told(run?.area_mm2, (area) => formatNumber(area, 3))}

@@ -13,6 +13,7 @@ import type { Region, RegionTool } from "@/viewer/regions";
 import { useViewerSettings } from "@/viewer/settings";
 import { useCursorPoint } from "@/viewer/useCursor";
 import viewer from "@/viewer/viewer.module.css";
+import { maySetScale } from "@/viewer/useSlidePage";
 import type { ReadySlidePage } from "@/viewer/ViewerPage";
 import { ViewerStage, type StageParts } from "@/viewer/ViewerStage";
 import { detectWords as words } from "@/words/viewer";
@@ -122,7 +123,7 @@ function Layers({
 export function DetectStage(props: DetectStageProps) {
   const { page, tool } = props;
   return (
-    <ViewerStage slide={page.slide} size={page.size} isAiming={tool !== null}>
+    <ViewerStage slide={page.slide} size={page.size} isAiming={tool !== null} canSetScale={maySetScale(page)}>
       {(parts) => <Layers {...props} {...parts} />}
     </ViewerStage>
   );

@@ -2,10 +2,11 @@
 
 import { Alert, Anchor, Button, Progress, SegmentedControl, Text } from "@mantine/core";
 import { IconAlertTriangle, IconBan, IconDownload } from "@tabler/icons-react";
-import { useState } from "react";
+import { Link } from "react-router";
 
 import { exportUrl } from "@/api/detections";
 import type { DetectionRun, Slide } from "@/api/types";
+import { paths } from "@/app/paths";
 import type { PointsMode } from "@/viewer/drawPoints";
 import { moment, percent, three, threshold as thresholdText, timeLeft, whole } from "@/viewer/format";
 import { countAtLeast, type Points } from "@/viewer/points";
@@ -15,7 +16,6 @@ import { detectWords as words } from "@/words/viewer";
 import { usedBy } from "./choice";
 import classes from "./detect.module.css";
 import { hasResult, numbersAt, type RunNumbers } from "./result";
-import { SetScale } from "./SetScale";
 import { ThresholdDial } from "./ThresholdDial";
 import type { Threshold } from "./useThreshold";
 
@@ -72,7 +72,6 @@ function Area({
   slide,
   canDetect,
 }: Pick<RunCardProps, "run" | "slide" | "canDetect"> & { numbers: RunNumbers }) {
-  const [isOpen, setOpen] = useState(false);
   const how = run.regions ? words.inRegions(run.regions.length) : words.wholeSlide;
   if (numbers.areaMm2 !== null) {
     return (
@@ -101,11 +100,15 @@ function Area({
         {words.noScale} {canDetect ? "" : words.askScale}
       </Text>
       {canDetect && (
-        <Button size="compact-xs" variant="default" onClick={() => setOpen(true)}>
+        <Button
+          size="compact-xs"
+          variant="default"
+          component={Link}
+          to={paths.setScale(slide.study, slide.id)}
+        >
           {words.setScale}
         </Button>
       )}
-      {isOpen && <SetScale slide={slide} isOpen onClose={() => setOpen(false)} />}
     </div>
   );
 }

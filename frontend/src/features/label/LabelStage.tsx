@@ -2,7 +2,7 @@
 
 import { useCallback, useEffect, useState } from "react";
 
-import { imagePoint, middleOf, patchBox, pixelOf, type ImagePoint } from "@/viewer/coordinates";
+import { imagePoint, middleOf, patchBox, pixelOf, turned, type ImagePoint } from "@/viewer/coordinates";
 import { drawCrosshair, drawFrame } from "@/viewer/drawFrame";
 import { drawMarks, markAt } from "@/viewer/drawMarks";
 import { useKeys } from "@/viewer/keys";
@@ -13,6 +13,7 @@ import { changeSettings, useViewerSettings } from "@/viewer/settings";
 import type { Gesture, SlideView } from "@/viewer/slideView";
 import { useCursorPoint } from "@/viewer/useCursor";
 import viewer from "@/viewer/viewer.module.css";
+import { maySetScale } from "@/viewer/useSlidePage";
 import type { ReadySlidePage } from "@/viewer/ViewerPage";
 import { ViewerStage, type StageParts } from "@/viewer/ViewerStage";
 
@@ -151,10 +152,12 @@ function useCrosshair(
     () => {
       if (!here || !view || !slideView) return;
       const step = isFine ? 1 : Math.max(1, Math.round(12 / view.scale));
+      // The arrows point on screen, however the slide is turned.
+      const { x, y } = turned({ x: dx * step, y: dy * step }, -(view.rotation ?? 0));
       const clamp = (value: number, extent: number): number => Math.min(Math.max(value, 0), extent - 1);
       const next = imagePoint(
-        clamp(here.x + dx * step, page.size.width),
-        clamp(here.y + dy * step, page.size.height),
+        clamp(here.x + Math.round(x), page.size.width),
+        clamp(here.y + Math.round(y), page.size.height),
       );
       setAt(next);
       slideView.follow(next, 90);
@@ -207,6 +210,7 @@ export function LabelStage(props: LabelStageProps) {
     <ViewerStage
       slide={page.slide}
       size={page.size}
+      canSetScale={maySetScale(page)}
       isAiming={labelling.canLabel}
       arrowsPan={!(isKeyboardOnly && labelling.canLabel)}
     >

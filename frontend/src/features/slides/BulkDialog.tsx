@@ -8,6 +8,7 @@ import { useChangeSlides, useDeleteSlides, useSlideFacets, type SlideChange } fr
 import type { Id, SlideName, SlidesDone } from "@/api/types";
 import { notifyDone } from "@/app/notify";
 import { formatCount } from "@/format";
+import { isScale } from "@/viewer/calibration";
 import { words } from "@/words";
 
 import classes from "./BulkDialog.module.css";
@@ -84,8 +85,6 @@ function Frame({ isSending, yes, isDanger = false, isOff = false, onSend, onClos
   );
 }
 
-const isScale = (value: string): boolean => value !== "" && Number(value) >= 0.01 && Number(value) <= 20;
-
 interface ValueProps {
   study: Id;
   field: Settable;
@@ -101,7 +100,7 @@ function ValueInput({ study, field, value, onChange }: ValueProps) {
       <NumberInput
         label={words.slides.mppField}
         description={words.slides.mppHelp}
-        error={value !== "" && !isScale(value) && words.slides.mppWrong}
+        error={value !== "" && !isScale(Number(value)) && words.slides.mppWrong}
         decimalScale={5}
         hideControls
         data-autofocus
@@ -132,7 +131,7 @@ function SetForm({ study, selection, field, onDone, onClose }: FormProps & { fie
     <Frame
       isSending={change.isPending}
       yes={text.apply}
-      isOff={field === "mpp" && !isScale(value)}
+      isOff={field === "mpp" && !isScale(Number(value))}
       onSend={send}
       onClose={onClose}
     >

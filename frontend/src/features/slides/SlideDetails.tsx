@@ -2,34 +2,36 @@
 
 import {
   Alert,
+  Anchor,
   Autocomplete,
   Button,
   Drawer,
   Group,
-  NumberInput,
   Stack,
   Textarea,
   TextInput,
+  Title,
 } from "@mantine/core";
 import { useForm } from "@mantine/form";
+import { useDisclosure } from "@mantine/hooks";
+import { Link } from "react-router";
 
 import { useChangeSlide } from "@/api/slides";
 import type { Slide } from "@/api/types";
 import { notifyDone } from "@/app/notify";
+import { paths } from "@/app/paths";
 import { Facts, type Fact } from "@/features/common/Facts";
 import { formatBytes, formatMoment, shortHash } from "@/format";
+import { ScaleForm } from "@/viewer/ScaleForm";
+import { ScaleHistory } from "@/viewer/ScaleHistory";
+import { ScaleNow } from "@/viewer/ScaleNow";
 import { words } from "@/words";
+import { scaleWords } from "@/words/viewer";
 
 import { MOST_CHARACTERS, useStains } from "./stains";
 import { TakeAway } from "./TakeAway";
 
 const text = words.slides;
-const SMALLEST_MPP = 0.01;
-const LARGEST_MPP = 20;
-
-const isScale = (value: number | ""): boolean =>
-  value === "" || (value >= SMALLEST_MPP && value <= LARGEST_MPP);
-
 function factsOf(slide: Slide): Fact[] {
   return [
     { name: text.facts.format, value: slide.format || words.common.none },
@@ -42,25 +44,16 @@ function factsOf(slide: Slide): Fact[] {
 
 function DetailsForm({ slide, onClose }: { slide: Slide; onClose: () => void }) {
   const change = useChangeSlide(slide);
-  const form = useForm<{ case_code: string; stain: string; mpp: number | ""; note: string }>({
-    initialValues: {
-      case_code: slide.case_code,
-      stain: slide.stain,
-      mpp: slide.mpp ?? "",
-      note: slide.note,
-    },
-    validate: { mpp: (value) => (isScale(value) ? null : text.mppWrong) },
+  const form = useForm({
+    initialValues: { case_code: slide.case_code, stain: slide.stain, note: slide.note },
   });
-  const submit = form.onSubmit(({ mpp, ...rest }) =>
-    change.mutate(
-      { ...rest, mpp: mpp === "" ? null : mpp },
-      {
-        onSuccess: () => {
-          notifyDone(text.saved(slide.code));
-          onClose();
-        },
+  const submit = form.onSubmit((changes) =>
+    change.mutate(changes, {
+      onSuccess: () => {
+        notifyDone(text.saved(slide.code));
+        onClose();
       },
-    ),
+    }),
   );
   return (
     <form onSubmit={submit} noValidate>
@@ -75,13 +68,6 @@ function DetailsForm({ slide, onClose }: { slide: Slide; onClose: () => void }) 
           data={useStains(slide.study)}
           maxLength={MOST_CHARACTERS.stain}
           {...form.getInputProps("stain")}
-        />
-        <NumberInput
-          label={text.mppField}
-          description={text.mppHelp}
-          decimalScale={5}
-          hideControls
-          {...form.getInputProps("mpp")}
         />
         <Textarea
           label={text.note}
@@ -100,6 +86,34 @@ function DetailsForm({ slide, onClose }: { slide: Slide; onClose: () => void }) 
         </Group>
       </Stack>
     </form>
+  );
+}
+
+/** The scale, where it is from, who changed it, and the ways to set it. */
+function Scale({ slide, canChange }: { slide: Slide; canChange: boolean }) {
+  const [isOpen, { open, close }] = useDisclosure();
+  return (
+    <Stack gap="sm">
+      <Title order={3} size="h5">
+        {scaleWords.title(slide.code)}
+      </Title>
+      {isOpen ? (
+        <ScaleForm slide={slide} linePx={null} way="objective" onDone={close} />
+      ) : (
+        <ScaleNow slide={slide} />
+      )}
+      {canChange && !isOpen && (
+        <Group gap="xs">
+          <Button size="compact-sm" variant="default" onClick={open}>
+            {scaleWords.open}
+          </Button>
+          <Anchor component={Link} to={paths.setScale(slide.study, slide.id)} size="sm">
+            {scaleWords.drawOnSlide}
+          </Anchor>
+        </Group>
+      )}
+      <ScaleHistory slide={slide.id} />
+    </Stack>
   );
 }
 
@@ -130,6 +144,7 @@ export function SlideDetails({ slide, canChange, onClose }: Props) {
             </Alert>
           )}
           <Facts facts={factsOf(slide)} columns={2} />
+          {slide.state === "ready" && <Scale key={slide.mpp} slide={slide} canChange={canChange} />}
           {canChange && slide.state === "failed" && <TakeAway slide={slide} onDone={onClose} />}
         </Stack>
       )}

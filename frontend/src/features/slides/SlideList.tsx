@@ -122,6 +122,7 @@ export function SlideList({ study, filter, count, canChange, selection }: Props)
     if (next && !selection.chosen.has(next.id)) selection.toggle(next, to);
   };
 
+  const inDetails = [...chunks.values()].flat().find((slide) => slide?.id === opened?.id) ?? opened;
   return (
     <>
       {failed && (
@@ -176,7 +177,7 @@ export function SlideList({ study, filter, count, canChange, selection }: Props)
           );
         })}
       </div>
-      <SlideDetails slide={opened} canChange={canChange} onClose={() => setOpened(null)} />
+      <SlideDetails slide={inDetails} canChange={canChange} onClose={() => setOpened(null)} />
     </>
   );
 }
