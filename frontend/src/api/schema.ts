@@ -693,6 +693,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/slides/{slide_id}/scale-changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
+        get: operations["slide_scale_changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/slides/{slide_id}/thumbnail": {
         parameters: {
             query?: never;
@@ -722,12 +744,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * @description A view whose every method states its rule.
-         *
-         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
-         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
-         */
+        /** @description Decides who may see the tiles of a slide; for a few seconds ``TileDoor`` goes by what it decided. */
         get: operations["slide_tile"];
         put?: never;
         post?: never;
@@ -1321,6 +1338,8 @@ export interface components {
             readonly created_at: string;
             readonly password: string;
         };
+        /** @enum {unknown} */
+        BlankEnum: "";
         /** @description How far scores are probabilities. */
         Calibration: {
             bins: components["schemas"]["CalibrationBin"][];
@@ -2170,6 +2189,7 @@ export interface components {
             note?: string;
             /** Format: double */
             mpp?: number | null;
+            mpp_source?: components["schemas"]["ScaleSource"];
         };
         /** @description What may change in a study. */
         PatchedStudyChangesRequest: {
@@ -2305,6 +2325,19 @@ export interface components {
             /** Format: uuid */
             client_key: string;
         };
+        /** @description One change of a slide's scale; without a person, the program read it in the file. */
+        ScaleChange: {
+            /** Format: date-time */
+            at: string;
+            person: string | null;
+            /** Format: double */
+            before: number | null;
+            /** Format: double */
+            after: number | null;
+            source: components["schemas"]["ScaleSource"] | components["schemas"]["BlankEnum"];
+        };
+        /** @enum {string} */
+        ScaleSource: "file" | "length" | "objective" | "typed";
         /** @description 95 % intervals of scores. */
         ScoreIntervals: {
             accuracy: number[];
@@ -2366,6 +2399,12 @@ export interface components {
             readonly mpp: number | null;
             /** @description what speaks against the file's own scale */
             readonly mpp_doubt: string;
+            readonly mpp_source: components["schemas"]["ScaleSource"] | components["schemas"]["BlankEnum"];
+            /**
+             * Format: double
+             * @description what the file itself states, whatever people set
+             */
+            readonly file_mpp: number | null;
             /** Format: double */
             readonly objective: number | null;
             readonly format: string;
@@ -2383,6 +2422,7 @@ export interface components {
             note?: string;
             /** Format: double */
             mpp?: number | null;
+            mpp_source?: components["schemas"]["ScaleSource"];
         };
         /** @description Patches of one slide. */
         SlideCount: {
@@ -3512,6 +3552,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Marker"];
+                };
+            };
+        };
+    };
+    slide_scale_changes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slide_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScaleChange"][];
                 };
             };
         };

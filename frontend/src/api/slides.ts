@@ -13,16 +13,7 @@ import { countsKey, latestCountsKey } from "./counts";
 import { isRunning, pollWhile } from "./polling";
 import { apiUrl, request } from "./request";
 import { studyKey } from "./studies";
-import type {
-  Id,
-  Page,
-  ScaleChange,
-  ScaleSource,
-  Slide,
-  SlideFacets,
-  SlideName,
-  SlidesDone,
-} from "./types";
+import type { Id, Page, ScaleChange, ScaleSource, Slide, SlideFacets, SlideName, SlidesDone } from "./types";
 
 export const slidesKey = (study: Id) => ["slides", study] as const;
 export const slideKey = (slide: Id) => ["slide", slide] as const;

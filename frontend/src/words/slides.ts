@@ -131,7 +131,7 @@ export const slides = {
     refused: (code: string, why: string) => `${code}: ${why}`,
     gone: "A slide",
   },
-    uploadFolder: "Upload a folder",
+  uploadFolder: "Upload a folder",
   uploads: {
     title: (running: number) =>
       running > 0 ? `Uploading ${running} ${running === 1 ? "file" : "files"}` : "Uploads",
