@@ -113,7 +113,7 @@ def test_the_end_and_back_with_few_rows_and_real_pictures(shelf: Shelf) -> None:
     shelf.scroll("document.body.scrollHeight")
     expect(shelf.row(SLIDES)).to_be_in_viewport()
     assert shelf.rows.count() < MOST_ROWS
-    picture = shelf.row(SLIDES).get_by_role("img", include_hidden=True)
+    picture = shelf.row(SLIDES).locator("img")
     expect(picture).to_have_js_property("naturalWidth", 256)
     shelf.scroll("0")
     expect(shelf.row(1)).to_be_in_viewport()
