@@ -3,7 +3,7 @@
 import { Button, Popover, Select, Stack, TextInput, type SelectProps } from "@mantine/core";
 import { useDebouncedCallback, useHotkeys } from "@mantine/hooks";
 import { IconCalendarUser, IconSearch, IconX } from "@tabler/icons-react";
-import { useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 
 import { useSlideFacets } from "@/api/slides";
 import type { Id } from "@/api/types";
@@ -35,17 +35,12 @@ const withChosen = (options: readonly Option[], value: string): Option[] =>
 function SearchBox({ value, onSearch }: { value: string; onSearch: (value: string) => void }) {
   const box = useRef<HTMLInputElement>(null);
   const [typed, setTyped] = useState(value);
-  const [known, setKnown] = useState(value);
-  const send = useDebouncedCallback((next: string) => {
-    setKnown(next);
-    onSearch(next);
-  }, TYPING_MS);
+  const send = useDebouncedCallback(onSearch, TYPING_MS);
   useHotkeys([["/", () => box.current?.focus()]]);
-  // The address was changed by something else than this box: a link, or clearing the filters.
-  if (value !== known) {
-    setKnown(value);
-    setTyped(value);
-  }
+  // What is being typed is ahead of the address; otherwise a link, or clearing the filters, has changed it.
+  useEffect(() => {
+    if (document.activeElement !== box.current) setTyped(value);
+  }, [value]);
   return (
     <TextInput
       ref={box}
