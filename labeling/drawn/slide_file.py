@@ -42,7 +42,7 @@ def write_slide(
     feed = _PixelFeed(tissue, on_progress)
     source = pyvips.SourceCustom()
     source.on_read(feed.read)
-    with _whole_file(Path(path)) as temporary:
+    with whole_file(Path(path)) as temporary:
         try:
             image = pyvips.Image.new_from_source(source, "", access="sequential", fail_on="truncated")
             pixels_per_mm = 1000 / tissue.mpp
@@ -75,7 +75,7 @@ def write_field(tissue: Tissue, path: str | Path, box: tuple[int, int, int, int]
     target = Path(path)
     dots_per_inch = (25_400 / tissue.mpp,) * 2
     kind = "PNG" if target.suffix.lower() == ".png" else "JPEG"
-    with _whole_file(target) as temporary:
+    with whole_file(target) as temporary:
         Image.fromarray(tissue.render(*box)).save(temporary, kind, quality=quality, dpi=dots_per_inch)
 
 
@@ -127,7 +127,7 @@ def _png_chunk(kind: bytes, data: bytes) -> bytes:
 
 
 @contextmanager
-def _whole_file(target: Path) -> Iterator[Path]:
+def whole_file(target: Path) -> Iterator[Path]:
     """A temporary name beside the target that takes its place when all went well."""
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=target.suffix, dir=target.parent)
     os.close(handle)

@@ -15,6 +15,7 @@ from PIL import Image, ImageFilter
 from labeling.slides.errors import SlideError
 from labeling.slides.geometry import frame_size
 from labeling.slides.resolution import openslide_mpp
+from labeling.slides.stored_tiles import StoredLevels, StoredTiles
 
 GLASS = 255
 # Reads are cut on this grid, so that memory stays flat and an error costs one block.
@@ -23,6 +24,8 @@ _BLOCK_PX = 2048
 _TILE_PX = 256
 _CACHED_TILES = 64
 _OPAQUE = 128
+# Scanners' formats whose tiles lie side by side, each once, as OpenSlide shows them.
+_PLAIN_TILES = {"aperio", "generic-tiff"}
 
 Pixels = tuple[NDArray[np.uint8], NDArray[np.bool_]]
 Box = tuple[int, int, int, int]
@@ -49,6 +52,7 @@ class SlideReader:
         self._downsamples: tuple[float, ...] = self._slide.level_downsamples
         self._cells = [self._cell_size(level) for level in range(len(self._levels))]
         self._tiles: OrderedDict[tuple[float, int, int], Pixels] = OrderedDict()
+        self._stored = self._find_stored()
 
     def __enter__(self) -> Self:
         return self
@@ -62,6 +66,8 @@ class SlideReader:
         """Close the file handles; the reader cannot be used afterwards."""
         self._slide.close()
         self._tiles.clear()
+        if self._stored is not None:
+            self._stored.close()
 
     def read(self, x: int, y: int, w: int, h: int, scale: float = 1.0) -> Pixels:
         """Read a region of the slide resampled to ``scale`` level-0 pixels per output pixel.
@@ -89,6 +95,47 @@ class SlideReader:
             return self._gather((x, y, w, h), self.size, _BLOCK_PX, lambda box: self._read_block(0, box))
         frame = frame_size(self.size, scale=scale)
         return self._gather((x, y, w, h), frame, _TILE_PX, lambda box: self._read_tile(scale, box))
+
+    def stored_jpeg(self, box: Box, scale: float = 1.0) -> bytes | None:
+        """Give a box as the JPEG that the file itself holds for it, undecoded.
+
+        Args:
+            box: (x, y, w, h) in output pixels.
+            scale: level-0 pixels per output pixel.
+
+        Returns:
+            A JPEG without metadata that shows what ``read`` reads. None where no tile of the file is just this box, or
+            where it is not JPEG, empty or damaged.
+        """
+        tiles, ratio = self._stored_under(box, scale)
+        return tiles.jpeg(box) if tiles and ratio == 1 else None
+
+    def look(self, box: Box, scale: float) -> NDArray[np.uint8] | None:
+        """Read a box from the file's JPEG tiles at least cost, for somebody who only looks at it.
+
+        Args:
+            box: (x, y, w, h) in output pixels.
+            scale: level-0 pixels per output pixel.
+
+        Returns:
+            uint8 of shape (h, w, 3), RGB: what ``read`` reads where the scale is a level's own, the mean of several
+            pixels where it is coarser. None where it is no power of two of a level's, and where a tile is not JPEG,
+            empty or damaged.
+        """
+        tiles, ratio = self._stored_under(box, scale)
+        return tiles.pixels(box, ratio) if tiles and ratio.bit_count() == 1 else None
+
+    def _stored_under(self, box: Box, scale: float) -> tuple[StoredTiles | None, int]:
+        """Find the JPEG tiles that a box can be had from, and how many of their pixels become one."""
+        x, y, w, h = box
+        frame = frame_size(self.size, scale=scale)
+        level = 0 if scale == 1 else self._level_for(scale, frame)[0]
+        size, ratio = self._levels[level], max(1, round(scale / self._downsamples[level]))
+        drift_px = abs(scale / self._downsamples[level] - ratio) / ratio * max(frame)
+        fits = (
+            x >= 0 and y >= 0 and x + w <= min(frame[0], size[0] // ratio) and y + h <= min(frame[1], size[1] // ratio)
+        )
+        return (self._stored.of_size(size) if self._stored and fits and drift_px < 1 else None), ratio
 
     def overview(self, box: Box, scale: float, *, most: float) -> Pixels | None:
         """Read a box coarsely, where the file keeps a level for that.
@@ -133,6 +180,10 @@ class SlideReader:
         fresh = self._open()
         self._slide.close()
         self._slide = fresh
+
+    def _find_stored(self) -> StoredLevels | None:
+        is_plain = self._slide.properties.get("openslide.vendor") in _PLAIN_TILES
+        return StoredLevels(self.path) if is_plain else None
 
     def _cell_size(self, level: int) -> tuple[int, int]:
         """Give the (width, height) of the file's own tiles, the smallest part that can fail alone."""

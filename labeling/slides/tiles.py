@@ -61,6 +61,16 @@ class TilePyramid:
         return x, y, min(TILE_PX, width - x), min(TILE_PX, height - y)
 
 
+def stored_tile(reader: SlideReader, level: int, col: int, row: int) -> bytes | None:
+    """Give one deep-zoom tile as the file's own JPEG; None where the file holds none that is just this tile.
+
+    Raises:
+        SlideError: ``tile_not_found`` if there is no such tile.
+    """
+    pyramid = TilePyramid(*reader.size)
+    return reader.stored_jpeg(pyramid.box(level, col, row), float(pyramid.scale(level)))
+
+
 def render_tile(reader: SlideReader, level: int, col: int, row: int, *, quality: int = 85) -> bytes:
     """Draw one deep-zoom tile; what cannot be read is hatched.
 
@@ -69,7 +79,7 @@ def render_tile(reader: SlideReader, level: int, col: int, row: int, *, quality:
         level: deep-zoom level, 0 to ``TilePyramid.max_level``.
         col: column of the tile.
         row: row of the tile.
-        quality: JPEG quality, 1 to 95.
+        quality: JPEG quality, 1 to 100; the chroma is never subsampled.
 
     Returns:
         A JPEG without metadata.
@@ -95,11 +105,17 @@ def _drawn(reader: SlideReader, box: tuple[int, int, int, int], scale: float) ->
     # A level's last column or row may be covered in part only: it repeats its neighbour.
     inner_w, inner_h = min(w, frame[0] - x), min(h, frame[1] - y)
     pad_x, pad_y = max(0, 1 - inner_w), max(0, 1 - inner_h)
-    pixels, mask = reader.read(x - pad_x, y - pad_y, inner_w + pad_x, inner_h + pad_y, scale)
-    if not mask.all():
-        pixels = np.where(mask[..., None], pixels, _hatch(x, y, pixels.shape[1], pixels.shape[0])[..., None])
+    pixels = _looked_at(reader, (x - pad_x, y - pad_y, inner_w + pad_x, inner_h + pad_y), scale)
     grow = ((0, h - inner_h - pad_y), (0, w - inner_w - pad_x), (0, 0))
     return np.pad(pixels, grow, mode="edge") if any(right for _, right in grow) else pixels
+
+
+def _looked_at(reader: SlideReader, box: tuple[int, int, int, int], scale: float) -> NDArray[np.uint8]:
+    looked = reader.look(box, scale)
+    if looked is not None:
+        return looked
+    pixels, mask = reader.read(*box, scale)
+    return pixels if mask.all() else np.where(mask[..., None], pixels, _hatch(*box)[..., None])
 
 
 def _hatch(x: int, y: int, w: int, h: int) -> NDArray[np.uint8]:
