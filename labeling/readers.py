@@ -1,6 +1,7 @@
 """Open slides, kept for the next request; one thread at a time has a reader."""
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +10,13 @@ from labeling import media
 from labeling.slides.reader import SlideReader
 
 KEEP = 8
+LOOK_S = 1.0
 
 
 class ReaderPool:
     """Idle readers by file, the longest unused closed first; a busy reader belongs to nobody else.
+
+    Readers of files that are gone are closed within a second of the next use: an open file keeps its room on the disk.
 
     Args:
         keep: how many idle readers stay open.
@@ -22,10 +26,13 @@ class ReaderPool:
         self._keep = keep
         self._lock = threading.Lock()
         self._idle: OrderedDict[tuple[str, int], SlideReader] = OrderedDict()
+        self._look_at = 0.0
 
     @contextmanager
     def reader(self, sha256: str) -> Iterator[SlideReader]:
         """Lend a reader of a stored file; after an error it is closed, not kept."""
+        if time.monotonic() > self._look_at:
+            self._close_gone()
         reader = self._take(sha256) or SlideReader(media.path_of(sha256))
         try:
             yield reader
@@ -39,6 +46,14 @@ class ReaderPool:
         with self._lock:
             idle, self._idle = list(self._idle.values()), OrderedDict()
         for reader in idle:
+            reader.close()
+
+    def _close_gone(self) -> None:
+        with self._lock:
+            self._look_at = time.monotonic() + LOOK_S
+            gone = [key for key, reader in self._idle.items() if not reader.path.exists()]
+            closed = [self._idle.pop(key) for key in gone]
+        for reader in closed:
             reader.close()
 
     def _take(self, sha256: str) -> SlideReader | None:

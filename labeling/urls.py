@@ -16,7 +16,7 @@ urlpatterns: list[URLPattern] = [
     path("studies/<int:study_id>/slides", slides.SlidesApi.as_view()),
     path("slides/<int:slide_id>", slides.SlideApi.as_view()),
     path("slides/<int:slide_id>/thumbnail", images.ThumbnailApi.as_view()),
-    path("slides/<int:slide_id>/tiles/<int:level>/<int:col>_<int:row>.jpg", images.TileApi.as_view()),
+    path(images.TILE_ROUTE, images.TileApi.as_view()),
     path("studies/<int:study_id>/uploads", uploads.UploadsApi.as_view()),
     path("uploads/<uuid:upload_id>", uploads.UploadApi.as_view()),
     path("slides/<int:slide_id>/patches", patches.ClickApi.as_view()),

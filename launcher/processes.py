@@ -15,7 +15,7 @@ CARDS = Path("/proc/driver/nvidia/gpus")
 def server_processes(*, port: int, env: Mapping[str, str], home: Path) -> list[GuardedProcess]:
     """Name the processes that serve this home on this port."""
     return [
-        _process("web", _web(port), env=env, home=home),
+        _process("web", web_command(port), env=env, home=home),
         # The reconciler's bells are short: the worker that is mostly idle answers them.
         _process("slides", _worker("slides", queues="slides,bells", processes=1), env=env, home=home),
         _process("detection", _worker("detection", processes=detection_processes()), env=_threads(env), home=home),
@@ -62,7 +62,8 @@ def _process(name: str, command: list[str], *, env: Mapping[str, str], home: Pat
     )
 
 
-def _web(port: int) -> list[str]:
+def web_command(port: int) -> list[str]:
+    """How the web server is started."""
     return [
         venv_program("gunicorn"),
         "config.wsgi",

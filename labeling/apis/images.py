@@ -2,9 +2,8 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -14,11 +13,11 @@ from labeling import media, selectors
 from labeling.apis.base import AnyAccept, forever, not_modified, unchanged
 from labeling.choices import SlideState
 from labeling.models import Patch, Slide
-from labeling.permissions import MEMBER, Api, person
-from labeling.readers import slide_reader
+from labeling.permissions import MEMBER, Api
 from labeling.slides.errors import SlideError
-from labeling.slides.tiles import render_tile
+from labeling.tile_bytes import tile_bytes
 
+TILE_ROUTE = "slides/<int:slide_id>/tiles/<int:level>/<int:col>_<int:row>.jpg"
 DECISION_S = 5.0
 DECISIONS_KEPT = 10_000
 JPEG = {(200, "image/jpeg"): OpenApiTypes.BINARY}
@@ -27,28 +26,28 @@ PNG = {(200, "image/png"): OpenApiTypes.BINARY}
 
 @dataclass(frozen=True)
 class Seen:
-    """A decision of a moment ago: this person may see this slide, and this is its file."""
+    """A decision of a moment ago: who holds this session may see this slide, and this is its file."""
 
     file_sha256: str
     until: float
 
 
 class Decisions:
-    """Who may see which slide, remembered for a few seconds; only yes is remembered."""
+    """Which session may see which slide, remembered for a few seconds; only yes is remembered."""
 
     def __init__(self) -> None:
-        self._seen: dict[tuple[int, int], Seen] = {}
+        self._seen: dict[tuple[str, int], Seen] = {}
 
-    def find(self, user_id: int, slide_id: int) -> str | None:
+    def find(self, session_key: str, slide_id: int) -> str | None:
         """Give the slide's file if a fresh yes is known."""
-        seen = self._seen.get((user_id, slide_id))
+        seen = self._seen.get((session_key, slide_id))
         return seen.file_sha256 if seen and seen.until > time.monotonic() else None
 
-    def keep(self, user_id: int, slide_id: int, file_sha256: str) -> None:
+    def keep(self, session_key: str, slide_id: int, file_sha256: str) -> None:
         """Remember a yes."""
         if len(self._seen) >= DECISIONS_KEPT:
             self._seen.clear()
-        self._seen[(user_id, slide_id)] = Seen(file_sha256, time.monotonic() + DECISION_S)
+        self._seen[(session_key, slide_id)] = Seen(file_sha256, time.monotonic() + DECISION_S)
 
     def forget(self) -> None:
         """Ask the database again from now on."""
@@ -67,36 +66,34 @@ def _tile_slide(slide_id: int, **_: int) -> Slide:
     return selectors.slide_located(slide_id)
 
 
+def tile_answer(request: HttpRequest | Request, file_sha256: str, *, level: int, col: int, row: int) -> HttpResponse:
+    """Answer a tile of a file that the person may see."""
+    etag = f'"{file_sha256[:32]}-{level}-{col}-{row}"'
+    if unchanged(request, etag):
+        return not_modified(etag)
+    return forever(tile_bytes(file_sha256, level, col, row), content_type="image/jpeg", etag=etag)
+
+
 class TileApi(Api):
+    """Decides who may see the tiles of a slide; for a few seconds ``TileDoor`` goes by what it decided."""
+
     access = {"GET": MEMBER}
     locate = _tile_slide
     content_negotiation_class = AnyAccept
-    file_sha256 = ""
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Take the decision of a moment ago where there is one."""
-        user_id, slide_id = person(request).pk, kwargs["slide_id"]
-        known = decisions.find(user_id, slide_id) if user_id and request.method == "GET" else None
-        if known is None:
-            super().initial(request, *args, **kwargs)
-            _check_ready(self.found)
-            known = self.found.file_sha256
-            decisions.keep(user_id, slide_id, known)
-        self.file_sha256 = known
+    found: Slide
 
     @extend_schema(operation_id="slide_tile", responses=JPEG)
     def get(self, request: Request, slide_id: int, level: int, col: int, row: int) -> HttpResponse:
-        etag = f'"{self.file_sha256[:32]}-{level}-{col}-{row}"'
-        if unchanged(request, etag):
-            return not_modified(etag)
+        _check_ready(self.found)
+        session_key = request.session.session_key
+        if session_key:
+            decisions.keep(session_key, slide_id, self.found.file_sha256)
         try:
-            with slide_reader(self.file_sha256) as reader:
-                tile = render_tile(reader, level, col, row)
+            return tile_answer(request, self.found.file_sha256, level=level, col=col, row=row)
         except SlideError as error:
             if error.code == "tile_not_found":
                 raise NotFoundError("There is no such tile.", code="tile_not_found") from None
             raise
-        return forever(tile, content_type="image/jpeg", etag=etag)
 
 
 class ThumbnailApi(Api):

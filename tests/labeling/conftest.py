@@ -20,6 +20,7 @@ from labeling.models import Slide, Study, User
 from labeling.readers import pool
 from labeling.slides.reader import SlideReader
 from labeling.slides.tiles import thumbnail
+from labeling.tile_bytes import drawn_tiles
 from tests.factories import MembershipFactory, SlideFactory, StudyFactory, UserFactory
 
 
@@ -31,6 +32,7 @@ def own_media(settings: Any, tmp_path: Path) -> Path:
     cache.clear()
     decisions.forget()
     pool.close()
+    drawn_tiles.forget()
     return Path(settings.MEDIA_ROOT)
 
 

@@ -1,5 +1,6 @@
 """The media store: whole or absent, under its hash, never changed."""
 
+import ctypes
 import hashlib
 import os
 import threading
@@ -8,6 +9,7 @@ import pytest
 
 from labeling import media, readers
 from labeling.slides.errors import SlideError
+from labeling.tile_bytes import DrawnTiles
 
 
 def test_a_file_lies_under_its_hash_and_cannot_be_written(own_media):
@@ -92,3 +94,32 @@ def test_readers_are_kept_lent_to_one_and_closed(field, monkeypatch):
     pool.close()
     with pytest.raises(SlideError), pool.reader("0" * 64):
         pass
+
+
+@pytest.mark.django_db
+def test_readers_of_a_file_that_is_gone_are_closed(field, monkeypatch):
+    pool = readers.ReaderPool()
+    sha256 = field.slide.pyramid_sha256
+    with pool.reader(sha256) as kept:
+        pass
+    media.path_of(sha256).unlink()
+    monkeypatch.setattr(readers, "LOOK_S", 0)
+    pool._look_at = 0
+    with pytest.raises(SlideError), pool.reader(sha256):
+        pass
+    with pytest.raises(ctypes.ArgumentError, match="closed"):
+        kept.read(0, 0, 1, 1)
+
+
+def test_drawn_tiles_are_forgotten_when_they_are_too_many():
+    tiles = DrawnTiles(keep_bytes=100)
+    for n in range(3):
+        tiles.keep(("sha", 0, 0, n), bytes(40))
+        tiles.find(("sha", 0, 0, 0))
+    assert [n for n in range(3) if tiles.find(("sha", 0, 0, n))] == [0, 2]
+    tiles.keep(("sha", 0, 0, 2), bytes(60))
+    assert [n for n in range(3) if tiles.find(("sha", 0, 0, n))] == [0, 2]
+    tiles.keep(("sha", 0, 0, 2), bytes(61))
+    assert [n for n in range(3) if tiles.find(("sha", 0, 0, n))] == [2]
+    tiles.keep(("sha", 0, 0, 3), bytes(101))
+    assert [n for n in range(4) if tiles.find(("sha", 0, 0, n))] == []

@@ -1,19 +1,21 @@
 """Slides: lists, changes, tiles, thumbnails, who looked."""
 
 import io
+import time
 
 import numpy as np
 import pytest
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from PIL import Image
 
 from labeling import media
-from labeling.apis.images import decisions
+from labeling.apis.images import DECISION_S
 from labeling.choices import SlideState
-from labeling.models import AccessRecord, Membership, Slide
+from labeling.models import AccessRecord, Membership, Slide, User
 from labeling.slides.tiles import TILE_PX, TilePyramid
-from tests.factories import LabelFactory, PatchFactory, SlideFactory, UploadFactory
+from tests.factories import LabelFactory, PatchFactory, SlideFactory, StudyFactory, UploadFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -174,16 +176,83 @@ def test_an_image_request_gets_its_image_and_errors_as_json(people, field):
     assert missing["Content-Type"] == "application/json"
 
 
-def test_a_decision_holds_for_seconds_only(people, field, monkeypatch):
+@pytest.fixture
+def later(monkeypatch):
+    """Let the seconds pass for which a decision holds."""
+    real = time.monotonic
+    return lambda: monkeypatch.setattr("labeling.apis.images.time.monotonic", lambda: real() + DECISION_S + 0.01)
+
+
+def test_most_tiles_need_no_query(people, field):
     client, url = people.client("lab"), f"/api/slides/{field.slide.pk}/tiles/0/0_0.jpg"
-    slow = queries(client, url)
-    assert queries(client, url) < slow
+    assert queries(client, url) > 0
+    assert queries(client, url) == queries(client, f"/api/slides/{field.slide.pk}/tiles/5/0_0.jpg") == 0
+    again = client.get(url, HTTP_IF_NONE_MATCH=client.get(url)["ETag"])
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_both_ways_to_a_tile_say_the_same(people, field):
+    client, url = people.client("lab"), f"/api/slides/{field.slide.pk}/tiles/9/1_0.jpg"
+    long, short = client.get(url), client.get(url)
+    assert (long.status_code, long.content) == (short.status_code, short.content)
+    assert {**long.headers, "Allow": ""} == {**short.headers, "Allow": ""}
+    assert short["X-Content-Type-Options"] == "nosniff"
+    assert short["X-Frame-Options"] == "DENY"
+    assert short["Referrer-Policy"] == "same-origin"
+    assert short["Vary"] == "Cookie"
+    assert "default-src 'none'" in short["Content-Security-Policy"]
+
+
+def _leave(people, slide, client):
     Membership.objects.filter(study=people.study, user=people.lab).delete()
+
+
+def _sign_out(people, slide, client):
+    Session.objects.all().delete()
+
+
+def _close_the_account(people, slide, client):
+    User.objects.filter(pk=people.lab.pk).update(is_active=False)
+
+
+@pytest.mark.parametrize(("end", "status"), [(_leave, 404), (_sign_out, 401), (_close_the_account, 401)])
+def test_a_decision_holds_for_seconds_only(end, status, people, field, later):
+    client, url = people.client("lab"), f"/api/slides/{field.slide.pk}/tiles/0/0_0.jpg"
     assert client.get(url).status_code == 200
-    now = decisions._seen[(people.lab.pk, field.slide.pk)].until
-    monkeypatch.setattr("labeling.apis.images.time.monotonic", lambda: now + 0.01)
-    assert client.get(url).status_code == 404
-    assert client.get(url).status_code == 404
+    end(people, field.slide, client)
+    assert client.get(url).status_code == 200
+    later()
+    assert client.get(url).status_code == status
+    assert client.get(url).status_code == status
+
+
+def test_a_decision_goes_by_the_whole_session(people, field):
+    url = f"/api/slides/{field.slide.pk}/tiles/0/0_0.jpg"
+    client, other = people.client("lab"), people.client("nobody")
+    assert client.get(url).status_code == 200
+    key = client.cookies["sessionid"].value
+    for forged in (key[:-1], key.upper(), "", "x"):
+        other.cookies["sessionid"] = forged
+        assert other.get(url).status_code == 401
+
+
+def test_a_decision_opens_one_slide_under_our_own_host(people, field, make_field):
+    client, url = people.client("lab"), f"/api/slides/{field.slide.pk}/tiles/0/0_0.jpg"
+    foreign = make_field(seed=2, study=StudyFactory.create()).slide
+    assert client.get(url).status_code == 200
+    assert client.get(f"/api/slides/{foreign.pk}/tiles/0/0_0.jpg").status_code == 404
+    assert client.get(url, HTTP_HOST="elsewhere.example").status_code == 400
+    assert client.get(url.replace(".jpg", ".jpg/")).status_code == 404
+    assert client.get(url.replace("0_0", "5_5")).json()["code"] == "tile_not_found"
+    assert client.delete(url).status_code == 405
+
+
+def test_a_plain_request_is_led_to_https_first(people, field, settings):
+    client, url = people.client("lab"), f"/api/slides/{field.slide.pk}/tiles/0/0_0.jpg"
+    assert client.get(url).status_code == 200
+    settings.SECURE_SSL_REDIRECT = True
+    client.handler.load_middleware()
+    assert client.get(url).status_code == 301
 
 
 def test_a_decision_is_one_persons(people, field):

@@ -1,0 +1,68 @@
+"""Tiles as bytes: the file's own, or drawn, and then remembered for whoever looks there next."""
+
+import threading
+from collections import OrderedDict
+
+from labeling.readers import slide_reader
+from labeling.slides.tiles import render_tile, stored_tile
+
+KEEP_BYTES = 48 * 1024**2
+
+Place = tuple[str, int, int, int]
+
+
+class DrawnTiles:
+    """The tiles drawn last, so many as fit; to draw one costs milliseconds.
+
+    Args:
+        keep_bytes: how much memory they may take.
+    """
+
+    def __init__(self, keep_bytes: int = KEEP_BYTES) -> None:
+        self._keep_bytes = keep_bytes
+        self._lock = threading.Lock()
+        self._tiles: OrderedDict[Place, bytes] = OrderedDict()
+        self._bytes = 0
+
+    def find(self, place: Place) -> bytes | None:
+        """Give a tile that is remembered."""
+        with self._lock:
+            if place in self._tiles:
+                self._tiles.move_to_end(place)
+            return self._tiles.get(place)
+
+    def keep(self, place: Place, tile: bytes) -> None:
+        """Remember a tile, and forget those nobody asked for the longest."""
+        with self._lock:
+            self._bytes += len(tile) - len(self._tiles.pop(place, b""))
+            self._tiles[place] = tile
+            while self._bytes > self._keep_bytes:
+                self._bytes -= len(self._tiles.popitem(last=False)[1])
+
+    def forget(self) -> None:
+        """Forget all."""
+        with self._lock:
+            self._tiles.clear()
+            self._bytes = 0
+
+
+drawn_tiles = DrawnTiles()
+
+
+def tile_bytes(file_sha256: str, level: int, col: int, row: int) -> bytes:
+    """Give one deep-zoom tile of a stored file as a JPEG without metadata.
+
+    Raises:
+        SlideError: ``tile_not_found`` if there is no such tile; ``slide_damaged`` if the file cannot be opened.
+    """
+    place = (file_sha256, level, col, row)
+    known = drawn_tiles.find(place)
+    if known is not None:
+        return known
+    with slide_reader(file_sha256) as reader:
+        own = stored_tile(reader, level, col, row)
+        if own is not None:
+            return own
+        tile = render_tile(reader, level, col, row)
+    drawn_tiles.keep(place, tile)
+    return tile
