@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 CLIENTS, CORES, SEED = 8, 2, 3
 LOOKS, LEVELS_OF_A_LOOK, VIEW = 20, 6, (6, 4)
 WARM_S = 6.0
-ROUNDS = 2
+ROUNDS = 3
 REAL = Path("slides") / "CMU-1-Small-Region.svs"
 PEERS = {
     "openslide": ("openslide-python", "bench.tile_peers:openslide_example", deepzoom_grid),
