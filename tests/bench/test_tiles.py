@@ -32,8 +32,13 @@ def test_all_servers_have_the_same_grid_of_a_slide_that_lines_up(tmp_path):
     assert ours[8:] == large_image_grid(tmp_path / "s.tif")
 
 
+class Server(http.server.ThreadingHTTPServer):
+    asked: list[tuple[str, str | None]]
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    server: Server
 
     def do_GET(self):
         self.server.asked.append((self.path, self.headers.get("Cookie")))
@@ -52,7 +57,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+    with Server(("127.0.0.1", 0), Handler) as running:
         running.asked = []
         threading.Thread(target=running.serve_forever, daemon=True).start()
         yield running
@@ -74,10 +79,10 @@ def test_a_refusal_is_no_measurement(server):
 
 
 def test_the_best_round_counts_and_more_is_better():
-    rounds = [{"warm_tiles_per_s": 10, "cold_p95_ms": 5}, {"warm_tiles_per_s": 20, "cold_p95_ms": 6}]
+    rounds = [{"warm_tiles_per_s": 10.0, "cold_p95_ms": 5.0}, {"warm_tiles_per_s": 20.0, "cold_p95_ms": 6.0}]
     found = best(rounds)
     assert (found["warm_tiles_per_s"], found["cold_p95_ms"], found["rounds"]) == (20, 5, rounds)
-    figures = {"warm_tiles_per_s": 100, "cold_p95_ms": 5, "warm_cpu_ms": 1, "cold_cpu_ms": 2}
-    theirs = {"warm_tiles_per_s": 50, "cold_p95_ms": 10, "warm_cpu_ms": 3, "cold_cpu_ms": 8}
+    figures = {"warm_tiles_per_s": 100.0, "cold_p95_ms": 5.0, "warm_cpu_ms": 1.0, "cold_cpu_ms": 2.0}
+    theirs = {"warm_tiles_per_s": 50.0, "cold_p95_ms": 10.0, "warm_cpu_ms": 3.0, "cold_cpu_ms": 8.0}
     wanted = {"warm_tiles_per_s": 2, "cold_p95_ms": 2, "warm_cpu_ms": 3, "cold_cpu_ms": 4}
     assert ratios(figures, theirs) == wanted

@@ -25,7 +25,8 @@ WIDTH, HEIGHT = 700, 600
 COLUMNS, ROWS = 3, 3
 
 
-def decoded(jpeg: bytes) -> np.ndarray:
+def decoded(jpeg: bytes | None) -> np.ndarray:
+    assert jpeg is not None
     with Image.open(io.BytesIO(jpeg)) as image:
         return np.asarray(image.convert("RGB"))
 
@@ -183,7 +184,9 @@ def test_a_drawn_tile_has_openslides_colours(tmp_path, pixels):
     with SlideReader(path) as reader:
         assert stored_tile(reader, 10, 1, 1) is None
         seen, _ = reader.read(SIDE, SIDE, SIDE, SIDE)
-        assert np.array_equal(reader.look((SIDE, SIDE, SIDE, SIDE), 1.0), seen)
+        looked = reader.look((SIDE, SIDE, SIDE, SIDE), 1.0)
+        assert looked is not None
+        assert np.array_equal(looked, seen)
         shown = decoded(render_tile(reader, 10, 1, 1, quality=100))
     off = np.abs(shown.astype(int) - seen)
     assert off.max() <= 3
@@ -198,6 +201,7 @@ def test_a_coarse_view_is_the_mean_of_what_is_there(side, scale, pixels, tmp_pat
         seen, _ = reader.read(0, 0, *reader.size)
         box = (3, 2, width - 3, height - 2)
         shown = reader.look(box, float(scale))
+    assert shown is not None
     means = seen[: height * scale, : width * scale].reshape(height, scale, width, scale, 3).mean((1, 3))
     assert shown.shape == (height - 2, width - 3, 3)
     assert np.abs(shown - means[2:, 3:]).mean() < 3
