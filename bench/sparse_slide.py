@@ -50,7 +50,9 @@ class SparseSlide:
     def _coarse(self, width: int, height: int, block: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Draw a level whole and cut it into tiles."""
         shown = np.repeat(np.repeat(self._has_tissue, len(block), axis=0), len(block), axis=1)[..., None]
-        picture = np.where(shown, np.tile(block, (*self._has_tissue.shape, 1)), np.uint8(_GLASS))[:height, :width]
+        picture = np.where(shown, np.tile(block, (*self._has_tissue.shape, 1)), np.array(_GLASS, dtype=np.uint8))[
+            :height, :width
+        ]
         rows, columns = -(-height // TILE_PX), -(-width // TILE_PX)
         room = (0, rows * TILE_PX - picture.shape[0]), (0, columns * TILE_PX - picture.shape[1]), (0, 0)
         picture = np.pad(picture, room, mode="edge")

@@ -32,9 +32,9 @@ class TileDoor:
         if not found or not session_key:
             return None
         request.get_host()  # refuses a host that is not ours
-        slide_id, place = found[2].pop("slide_id"), found[2]
+        slide_id, level, col, row = (int(found[2][name]) for name in ("slide_id", "level", "col", "row"))
         known = decisions.find(session_key, slide_id)
         try:
-            return tile_answer(request, known, **place) if known else None
+            return tile_answer(request, known, level=level, col=col, row=row) if known else None
         except DomainError:
             return None

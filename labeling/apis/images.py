@@ -74,9 +74,8 @@ def tile_answer(request: HttpRequest | Request, file_sha256: str, *, level: int,
     return forever(tile_bytes(file_sha256, level, col, row), content_type="image/jpeg", etag=etag)
 
 
+# It decides; for a few seconds TileDoor goes by what it decided.
 class TileApi(Api):
-    """Decides who may see the tiles of a slide; for a few seconds ``TileDoor`` goes by what it decided."""
-
     access = {"GET": MEMBER}
     locate = _tile_slide
     content_negotiation_class = AnyAccept

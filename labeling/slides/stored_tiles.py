@@ -19,7 +19,9 @@ _MAX_ENTRIES = 4096
 _MAX_BYTES = 1 << 20
 # A JPEG decoder can leave out frequencies down to one of each block of 8×8.
 _MAX_SHRINK = 8
-_KEPT_TILES = 64
+_KEPT_TILES = 32
+# Of larger tiles, those that are kept decoded would take too much memory.
+_MAX_TILE_PX = 512
 # Bytes of a value, by TIFF type; the other types are in no tag that is read here.
 _SIZES = {1: 1, 3: 2, 4: 4, 7: 1, 16: 8}
 _CODES = {1: "<B", 3: "<H", 4: "<I", 7: "<B", 16: "<Q"}
@@ -249,5 +251,6 @@ def _holds_colour_jpegs(tiff: _Tiff, tags: dict[int, _Values]) -> bool:
     if not tags.keys() >= {*wanted, _WIDTH, _HEIGHT, _PHOTOMETRIC, _TILE_WIDTH, _TILE_HEIGHT, _OFFSETS, _COUNTS}:
         return False
     planar = tiff.number(tags[_PLANAR], 0) if _PLANAR in tags else _CONTIGUOUS
+    is_small = all(tiff.number(tags[side], 0) <= _MAX_TILE_PX for side in (_TILE_WIDTH, _TILE_HEIGHT))
     is_colour = tiff.number(tags[_PHOTOMETRIC], 0) in (_RGB, _YCBCR) and planar == _CONTIGUOUS
-    return is_colour and all(tiff.number(tags[tag], 0) == value for tag, value in wanted.items())
+    return is_small and is_colour and all(tiff.number(tags[tag], 0) == value for tag, value in wanted.items())
