@@ -76,7 +76,7 @@ function Numbers({ run }: { run: DetectionRun | null }) {
   return numbers.map((number, index) => (
     <Table.Td key={index} className={classes.number} title={isScaleMissing ? text.noArea : undefined}>
       {isScaleMissing && index === DENSITY ? (
-        <Anchor component={Link} to={paths.setScale(run.study, run.slide)} size="sm">
+        <Anchor component={Link} to={paths.setScale(run.study, run.slide, run.id)} size="sm">
           {text.noScale}
         </Anchor>
       ) : (
