@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 MARGIN = 3
+SLOW_MS = 30_000
 BROWN, BLUE = (147, 101, 66), (118, 128, 176)
 CELLS = {(700, 500): BROWN, (300, 200): BLUE}
 """A brown and a blue square of 80 px, by their middles, on every slide; the rest is glass."""
@@ -35,7 +36,7 @@ class Viewing:
         """Go there anew, and wait for the slide."""
         self.page.goto("about:blank")
         self.page.goto(f"{self.product.address}/studies/{self.study}/{path}")
-        expect(self.surface().locator("canvas").first).to_be_visible()
+        expect(self.surface().locator("canvas").first).to_be_visible(timeout=SLOW_MS)
         self.page.wait_for_load_state("networkidle")
 
     def surface(self, name: str = "Slide") -> Locator:
@@ -99,7 +100,7 @@ def test_a_length_drawn_on_the_slide_sets_the_scale(viewing: Viewing) -> None:
     assert change["person"]
 
 
-@pytest.mark.parametrize(("turn", "cell"), zip((90, 30), CELLS, strict=True))
+@pytest.mark.parametrize(("turn", "cell"), list(zip((90, 30), CELLS, strict=True)))
 def test_a_double_click_on_a_turned_slide_labels_the_cell_under_it(
     turn: int, cell: tuple[int, int], viewing: Viewing
 ) -> None:
@@ -158,7 +159,7 @@ def test_two_slides_stay_in_step_until_one_is_moved_alone(viewing: Viewing) -> N
         f"{viewing.product.address}/studies/{viewing.study}/compare?left={left}&right={right}#x=500&y=400&zoom=0.5"
     )
     first = viewing.surface("Left slide")
-    expect(first.locator("canvas").first).to_be_visible()
+    expect(first.locator("canvas").first).to_be_visible(timeout=SLOW_MS)
     viewing.page.wait_for_url(re.compile("x2="))
 
     def places() -> tuple[dict[str, float], float]:
@@ -205,7 +206,7 @@ def test_no_page_hinders_a_screen_reader(path: str, viewing: Viewing, lenient: B
     page = lenient.new_page()
     page.goto(f"{viewing.product.address}/studies/{viewing.study}/{path.format(*viewing.slides)}")
     page.wait_for_load_state("networkidle")
-    expect(page.get_by_role("heading").first).to_be_visible()
+    expect(page.get_by_role("heading").first).to_be_visible(timeout=SLOW_MS)
     page.add_script_tag(path=AXE)
     found = page.evaluate("axe.run().then(({violations}) => violations)")
     grave = {
