@@ -337,7 +337,7 @@ def model_words(model: ModelVersion) -> dict[str, Any]:
 
 
 def area_mm2(run: DetectionRun) -> float | None:
-    """Area that was read, mm²; None while it is not known or the scale of the slide is not; one set after the run counts."""
+    """Area that was read, mm²; None while it or the scale of the slide is unknown. A scale set after the run counts."""
     mpp = run.mpp or run.slide.mpp
     if run.area_px is None or mpp is None:
         return None

@@ -184,9 +184,7 @@ class Slide(Leased):
             models.UniqueConstraint(fields=["study", "sha256"], name="slide_file_once"),
             models.CheckConstraint(condition=Q(state__in=SlideState.values), name="slide_state_known"),
             models.CheckConstraint(condition=Q(mpp__isnull=True) | Q(mpp__gt=0), name="slide_mpp_positive"),
-            models.CheckConstraint(
-                condition=Q(mpp_source__in=["", *ScaleSource.values]), name="slide_mpp_source_known"
-            ),
+            models.CheckConstraint(condition=Q(mpp_source__in=["", *ScaleSource.values]), name="slide_scale_source"),
             models.CheckConstraint(
                 condition=~Q(state=SlideState.READY) | (Q(width__gt=0) & Q(height__gt=0)), name="slide_ready_has_size"
             ),

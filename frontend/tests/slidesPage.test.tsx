@@ -23,6 +23,10 @@ function open(slides: Slide[], options: Options = {}) {
     "DELETE uploads/6f0c": new Reply(204),
     "DELETE slides/5": new Reply(204),
     "PATCH slides/5": slide({ mpp: 0.5 }),
+    "GET slides/5/scale-changes": [
+      { at: "2026-10-02T10:00:00Z", person: "Lucía Rojas", before: 0.25, after: 0.5, source: "typed" },
+      { at: "2026-10-01T10:00:00Z", person: null, before: null, after: 0.25, source: "file" },
+    ],
   });
   return { server, ...openAt("/studies/1/slides") };
 }
@@ -95,13 +99,38 @@ describe("slides", () => {
   });
 
   it("lets lab staff set a missing scale", async () => {
-    const { server, user } = open([slide({ mpp: null })]);
+    const { server, user } = open([slide({ mpp: null, mpp_source: "", file_mpp: null })]);
     await user.click(await screen.findByRole("button", { name: "Details: S001" }));
-    await user.type(await screen.findByLabelText(/Scale/), "0.5");
-    await user.click(screen.getByRole("button", { name: "Save" }));
+    expect(await screen.findByText(/The file does not state its scale/)).toBeVisible();
+    expect(screen.getByRole("link", { name: "Draw a known length on the slide" })).toHaveAttribute(
+      "href",
+      "/studies/1/slides/5/detect?scale=set",
+    );
+    await user.click(screen.getByRole("button", { name: "Set the scale" }));
+    const save = screen.getByRole("button", { name: "Save the scale" });
+    const value = screen.getByLabelText("µm per pixel");
+    await user.type(value, "250");
+    expect(screen.getByRole("alert")).toHaveTextContent("between 0.01 and 100 µm");
+    expect(save).toBeDisabled();
+    await user.clear(value);
+    await user.click(screen.getByRole("button", { name: "20×" }));
+    expect(screen.getByTestId("new-scale")).toHaveTextContent("0.5 µm/px");
+    await user.click(save);
     await expect
       .poll(() => server.to("PATCH", "slides/5")[0]?.body)
-      .toEqual({ case_code: "26-4037", stain: "CD3", mpp: 0.5, note: "" });
+      .toEqual({ mpp: 0.5, mpp_source: "objective" });
+  });
+
+  it("tells who set the scale, and goes back to the file's own", async () => {
+    const { server, user } = open([slide({ mpp: 0.5, mpp_source: "typed", file_mpp: 0.25 })]);
+    await user.click(await screen.findByRole("button", { name: "Details: S001" }));
+    const history = await screen.findByRole("region", { name: "Changes of the scale" });
+    expect(await within(history).findByText("0.25 µm/px → 0.5 µm/px, typed in")).toBeVisible();
+    expect(within(history).getByText(/^Lucía Rojas,/)).toBeVisible();
+    expect(within(history).getByText(/^Read from the file,/)).toBeVisible();
+    await user.click(screen.getByRole("button", { name: "Set the scale" }));
+    await user.click(screen.getByRole("button", { name: "Back to the file’s 0.25 µm/px" }));
+    await expect.poll(() => server.to("PATCH", "slides/5")[0]?.body).toEqual({ mpp_source: "file" });
   });
 });
 

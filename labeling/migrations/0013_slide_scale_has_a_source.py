@@ -51,6 +51,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='slide',
-            constraint=models.CheckConstraint(condition=models.Q(('mpp_source__in', ['', 'file', 'length', 'objective', 'typed'])), name='slide_mpp_source_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('mpp_source__in', ['', 'file', 'length', 'objective', 'typed'])), name='slide_scale_source'),
         ),
     ]

@@ -22,7 +22,8 @@ def addresses(page: Page, product: Product) -> Iterator[tuple[str, str]]:
     answer = page.request.get(f"{product.address}/api/studies").json()
     study = next(study for study in answer["results"] if study["name"].startswith("Sample"))
     base = f"/studies/{study['id']}"
-    slide = page.request.get(f"{product.address}/api{base}/slides?ordering=number").json()["results"][0]["id"]
+    slides = page.request.get(f"{product.address}/api{base}/slides?ordering=number").json()["results"]
+    slide, other = slides[0]["id"], slides[1]["id"]
     run = page.request.get(f"{product.address}/api{base}/training-runs").json()["results"][0]["id"]
     model = page.request.get(f"{product.address}/api{base}/models").json()["results"][0]["id"]
     yield "studies", "/studies"
@@ -38,6 +39,7 @@ def addresses(page: Page, product: Product) -> Iterator[tuple[str, str]]:
     yield "label", f"{base}/slides/{slide}/label#x=5600&y=4400&zoom=1"
     yield "detect", f"{base}/slides/{slide}/detect"
     yield "detect-near", f"{base}/slides/{slide}/detect#x=5600&y=4400&zoom=1"
+    yield "compare", f"{base}/compare?left={slide}&right={other}"
 
 
 def photograph(browser: Browser, product: Product, out: Path, scheme: str, size: tuple[int, int]) -> None:

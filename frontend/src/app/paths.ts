@@ -23,7 +23,8 @@ export const paths = {
   label: (study: Ref, slide: Ref) => `/studies/${study}/slides/${slide}/label`,
   detect: (study: Ref, slide: Ref) => `/studies/${study}/slides/${slide}/detect`,
   /** The slide with the card that sets its scale. */
-  setScale: (study: Ref, slide: Ref) => `/studies/${study}/slides/${slide}/detect?scale=set`,
+  setScale: (study: Ref, slide: Ref, run?: Ref) =>
+    `/studies/${study}/slides/${slide}/detect?scale=set${run ? `&run=${run}` : ""}`,
   compare: (study: Ref, left: Ref, right?: Ref) =>
     `/studies/${study}/compare?left=${left}${right ? `&right=${right}` : ""}`,
   detectRun: (study: Ref, slide: Ref, run: Ref) => `/studies/${study}/slides/${slide}/detect?run=${run}`,

@@ -1,5 +1,6 @@
 /** The slides of a study: find them, describe them, add to them, open them. */
 
+import { Button } from "@mantine/core";
 import { IconPhotoScan, IconZoomCancel } from "@tabler/icons-react";
 import { useEffect } from "react";
 import { useLocation } from "react-router";

@@ -113,7 +113,7 @@ function Result({ scale }: { readonly scale: NewScale | null }) {
   return (
     <div className={classes.newScale} role="status">
       <span>{words.result}</span>
-      <strong data-testid="new-scale">{scaleText(scale?.mpp ?? null)}</strong>
+      <strong data-testid="new-scale">{scale ? scaleText(scale.mpp) : "–"}</strong>
       {native !== null && <small>{words.as(magnificationText(1, native))}</small>}
     </div>
   );

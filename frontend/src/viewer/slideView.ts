@@ -145,6 +145,12 @@ export class SlideView {
   /** What is on screen now, or null before the slide has opened. */
   readonly getView = (): View | null => this.view;
 
+  /** Told whenever anything was drawn, new tiles included. */
+  readonly subscribeDrawn = (listener: () => void): (() => void) => {
+    this.viewer.addHandler("tiled-image-drawn", listener);
+    return () => this.viewer.removeHandler("tiled-image-drawn", listener);
+  };
+
   readonly getFailedTiles = (): number => this.failedTiles;
 
   show(place: Place, immediately = false): void {

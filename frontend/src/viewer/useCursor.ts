@@ -90,14 +90,15 @@ export function useCursorColour(
       const found = isOn ? await slideView.colourAt(point).catch(() => null) : null;
       if (mine === asked) setColour(found);
     };
-    const unsubscribe = cursor.subscribe(() => {
+    const lookSoon = (): void => {
       clearTimeout(timer);
       timer = setTimeout(() => void look(), REST_MS);
-    });
+    };
+    const stops = [cursor.subscribe(lookSoon), slideView.subscribeDrawn(lookSoon)];
     return () => {
       asked = Infinity;
       clearTimeout(timer);
-      unsubscribe();
+      stops.forEach((stop) => stop());
     };
   }, [slideView, cursor, width, height]);
   return colour;

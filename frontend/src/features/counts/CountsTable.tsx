@@ -65,20 +65,24 @@ const told = (value: number | null | undefined, format: Format): string =>
 const where = ({ regions }: DetectionRun): string =>
   regions === null ? text.whole : text.regions(regions.length);
 
+const isScaleMissing = (run: DetectionRun): boolean => Boolean(run.area_px) && run.area_mm2 === null;
+
+function Density({ run }: { run: DetectionRun | null }) {
+  if (!run || !isScaleMissing(run)) return told(run?.density_per_mm2, formatDensity);
+  return (
+    <Anchor component={Link} to={paths.setScale(run.study, run.slide, run.id)} size="sm">
+      {text.noScale}
+    </Anchor>
+  );
+}
+
 function Numbers({ run }: { run: DetectionRun | null }) {
-  const isScaleMissing = Boolean(run?.area_px) && run?.area_mm2 === null;
-  const title = isScaleMissing ? text.noArea : undefined;
+  const title = run && isScaleMissing(run) ? text.noArea : undefined;
   return (
     <>
       <Table.Td className={classes.number}>{told(run?.count, formatCount)}</Table.Td>
       <Table.Td className={classes.number} title={title}>
-        {run && isScaleMissing ? (
-          <Anchor component={Link} to={paths.setScale(run.study, run.slide)} size="sm">
-            {text.noScale}
-          </Anchor>
-        ) : (
-          told(run?.density_per_mm2, formatDensity)
-        )}
+        <Density run={run} />
       </Table.Td>
       <Table.Td className={classes.number} title={title}>
         {told(run?.area_mm2, (area) => formatNumber(area, 3))}

@@ -133,12 +133,15 @@ describe("a finished count", () => {
   it("has no density without a scale; lab staff can set it, readers are told who can", () => {
     show({ slide: { ...slide, mpp: null } });
     expect(screen.queryByTestId("density")).not.toBeInTheDocument();
-    expect(screen.getByRole("button", { name: "Set the scale" })).toBeInTheDocument();
+    expect(screen.getByRole("link", { name: "Set the scale" })).toHaveAttribute(
+      "href",
+      expect.stringMatching(/\/detect\?scale=set&run=7$/),
+    );
   });
 
   it("tells a reader who can set the scale", () => {
     show({ slide: { ...slide, mpp: null }, canDetect: false });
-    expect(screen.queryByRole("button", { name: "Set the scale" })).not.toBeInTheDocument();
+    expect(screen.queryByRole("link", { name: "Set the scale" })).not.toBeInTheDocument();
     expect(screen.getByText(/Lab staff can set the scale/)).toBeInTheDocument();
   });
 

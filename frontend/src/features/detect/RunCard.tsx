@@ -104,7 +104,7 @@ function Area({
           size="compact-xs"
           variant="default"
           component={Link}
-          to={paths.setScale(slide.study, slide.id)}
+          to={paths.setScale(slide.study, slide.id, run.id)}
         >
           {words.setScale}
         </Button>
