@@ -15,6 +15,7 @@ from labeling.choices import SlideState
 from labeling.models import Slide, Upload
 from labeling.readers import pool
 from labeling.services import slide_register
+from labeling.slides.inspection import inspect_slide
 from tests.labeling.conftest import drawn_pixels, write_png
 from tests.labeling.test_media_s3 import wipe
 from tests.labeling.test_uploads import TUS, create, send
@@ -88,8 +89,7 @@ def test_a_bucket_that_is_down_delays_a_slide_and_fails_none(slide, s3, own_medi
 
 
 def test_a_bucket_that_goes_down_under_the_work_delays_it_too(slide, s3, monkeypatch):
-    inspect = runs.slides.inspect_slide
-    monkeypatch.setattr(runs.slides, "inspect_slide", lambda path: (s3.kill(), inspect(path))[1])
+    monkeypatch.setattr(runs.slides, "inspect_slide", lambda path: (s3.kill(), inspect_slide(path))[1])
     assert (prepared(slide).state, slide.attempts, slide.pyramid_sha256) == (SlideState.PROCESSING, 0, "")
     monkeypatch.undo()
     s3.start()
