@@ -105,7 +105,7 @@ def test_a_detection_waits_for_the_bucket_and_goes_on(people, s3, own_media, toy
     run = start_detection(store_slide(people.study, disc_field(*SIZE, places), tmp_path))
     elsewhere(own_media)
     s3.kill()
-    for _ in range(4):
+    for _ in range(2):
         assert runs.detect(run.pk) is False
         run.refresh_from_db()
         assert (run.state, run.message, run.error) == (RunState.RUNNING, detection_runs.WAITS, "")
@@ -210,7 +210,7 @@ def test_a_search_goes_on_on_another_machine_with_the_networks_of_the_first(stud
 def test_a_network_that_cannot_be_shared_delays_the_search(study, s3):
     run = start_training(study)
     s3.kill()
-    for _ in range(4):
+    for _ in range(2):
         runs.train(run.pk)
         run.refresh_from_db()
         assert (run.state, run.attempts, run.trials.get().attempts) == (RunState.RUNNING, 0, 0)
