@@ -148,9 +148,13 @@ class Home:
         return Path(json.loads(pointer.read_text())["data"]) if pointer.exists() else None
 
     def environment(self, servers: dict[str, str]) -> dict[str, str]:
-        """What the server's own settings need, without the rest of our environment."""
+        """What the server's own settings need, without the rest of our environment.
+
+        Commands beside a running ``./run up`` get it too, so that they keep files in the same bucket.
+        """
         return {
             **servers,
+            **{name: value for name, value in os.environ.items() if name.startswith("TILSCOPE_MEDIA_S3_")},
             "TILSCOPE_SECRET_KEY": self.secrets["secret_key"],
             "TILSCOPE_MEDIA_ROOT": str(self.media),
             **{f"TILSCOPE_PASSWORD_{name.upper()}": self.secrets[name] for name in PEOPLE},

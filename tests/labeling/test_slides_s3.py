@@ -15,6 +15,7 @@ from labeling.choices import SlideState
 from labeling.models import Slide, Upload
 from labeling.readers import pool
 from labeling.services import slide_register
+from labeling.slides.inspection import inspect_slide
 from tests.labeling.conftest import drawn_pixels, write_png
 from tests.labeling.test_media_s3 import wipe
 from tests.labeling.test_uploads import TUS, create, send
@@ -76,7 +77,7 @@ def test_a_worker_on_another_machine_prepares_it_and_the_web_server_shows_it(peo
 def test_a_bucket_that_is_down_delays_a_slide_and_fails_none(slide, s3, own_media):
     wipe(own_media)
     s3.kill()
-    for _ in range(4):
+    for _ in range(2):
         assert prepared(slide).state == SlideState.PROCESSING
         assert (slide.attempts, slide.error) == (0, "")
         assert "does not answer" in slide.message
@@ -88,8 +89,7 @@ def test_a_bucket_that_is_down_delays_a_slide_and_fails_none(slide, s3, own_medi
 
 
 def test_a_bucket_that_goes_down_under_the_work_delays_it_too(slide, s3, monkeypatch):
-    inspect = runs.slides.inspect_slide
-    monkeypatch.setattr(runs.slides, "inspect_slide", lambda path: (s3.kill(), inspect(path))[1])
+    monkeypatch.setattr(runs.slides, "inspect_slide", lambda path: (s3.kill(), inspect_slide(path))[1])
     assert (prepared(slide).state, slide.attempts, slide.pyramid_sha256) == (SlideState.PROCESSING, 0, "")
     monkeypatch.undo()
     s3.start()
@@ -97,14 +97,13 @@ def test_a_bucket_that_goes_down_under_the_work_delays_it_too(slide, s3, monkeyp
     assert prepared(slide).state == SlideState.READY
 
 
-def test_what_is_shown_while_the_bucket_is_down_says_so(people, slide, s3, own_media):
-    prepared(slide)
+def test_what_is_shown_while_the_bucket_is_down_says_so(people, s3, field, own_media):
     wipe(own_media)
     pool.close()
     s3.kill()
     client = people.client("pathologist")
     for address in ("thumbnail", "tiles/7/0_0.jpg"):
-        answer = client.get(f"/api/slides/{slide.pk}/{address}")
+        answer = client.get(f"/api/slides/{field.slide.pk}/{address}")
         assert (answer.status_code, answer.json()["code"]) == (503, "media_unreachable"), address
 
 
@@ -118,17 +117,15 @@ def verified(capsys, *options: str) -> tuple[int, list[dict[str, str]]]:
     return code, json.loads(capsys.readouterr().out)
 
 
-def test_verify_is_content_with_a_whole_bucket(slide, capsys):
-    prepared(slide)
+def test_verify_is_content_with_a_whole_bucket(s3, field, capsys):
     with media.temp_file() as path:
         path.write_bytes(b"waits")
         handover.set_aside(path)
     assert verified(capsys) == verified(capsys, "--hashes") == (0, [])
 
 
-def test_verify_names_what_is_missing_and_of_another_size(slide, tmp_path, capsys):
-    prepared(slide)
-    other = tmp_path / "other"
+def test_verify_names_what_is_missing_and_of_another_size(s3, field, tmp_path, capsys):
+    slide, other = field.slide, tmp_path / "other"
     other.write_bytes(b"shorter")
     bucket.put(other, media.key_of(slide.sha256))
     bucket.remove(media.key_of(slide.pyramid_sha256))
@@ -143,10 +140,9 @@ def test_verify_names_what_is_missing_and_of_another_size(slide, tmp_path, capsy
     assert len(found) == 4
 
 
-def test_verify_reads_the_bytes_only_when_asked(slide, tmp_path, capsys):
-    prepared(slide)
+def test_verify_reads_the_bytes_only_when_asked(s3, field, tmp_path, capsys):
+    slide, other = field.slide, tmp_path / "other"
     data = media.read(slide.thumbnail_sha256)
-    other = tmp_path / "other"
     other.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     bucket.put(other, media.key_of(slide.thumbnail_sha256))
     assert verified(capsys) == (0, [])

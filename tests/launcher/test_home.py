@@ -81,6 +81,14 @@ def test_it_tells_who_runs_here(tmp_path):
     assert home.running() is None
 
 
+def test_commands_beside_a_running_server_use_its_bucket(tmp_path, monkeypatch):
+    monkeypatch.setenv("TILSCOPE_MEDIA_S3_BUCKET", "slides")
+    monkeypatch.setenv("TILSCOPE_OTHER", "stays out")
+    environment = Home(tmp_path / "home").environment({})
+    assert environment["TILSCOPE_MEDIA_S3_BUCKET"] == "slides"
+    assert "TILSCOPE_OTHER" not in environment
+
+
 def test_settings_get_what_they_need(tmp_path):
     home = Home(tmp_path / "home")
     environment = home.environment({"DATABASE_URL": "a", "REDIS_URL": "b"})
