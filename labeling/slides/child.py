@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from labeling.slides.errors import SlideError
+from labeling.slides.network import cut_network
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PR_SET_PDEATHSIG = 1
@@ -24,6 +25,8 @@ _ENVIRONMENT = {
     "VIPS_CONCURRENCY": "2",
     "PYTHONDONTWRITEBYTECODE": "1",
 }
+# A decoder opens the file, its own libraries and a few pipes; a file that needs more is an attack.
+_OPEN_FILES = 64
 _OUT_OF_MEMORY = {-signal.SIGABRT, -signal.SIGTRAP}
 _OUT_OF_TIME = {-signal.SIGXCPU}
 
@@ -35,9 +38,10 @@ def run_limited(
     step: str,
     timeout_s: float,
     memory_mb: int,
+    file_mb: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Run ``python -m module`` with limits on memory, processor time and wall time.
+    """Run ``python -m module`` without a network, with limits on memory, time, open files and what it writes.
 
     Args:
         module: dotted name of a module that calls ``serve``.
@@ -45,6 +49,7 @@ def run_limited(
         step: word for the error codes: ``slide_<step>_timeout``, ``slide_<step>_memory``.
         timeout_s: wall time after which the child is killed.
         memory_mb: limit of the child's address space.
+        file_mb: the most that any file it writes may hold; 0: it writes none.
         on_progress: called with (done, total) when the child says so; if it raises, the child is killed.
 
     Returns:
@@ -53,7 +58,8 @@ def run_limited(
     Raises:
         SlideError: the child's own refusal, or that it ran out of time or memory, or that it crashed.
     """
-    command = [sys.executable, "-m", module, str(memory_mb), str(int(timeout_s) + 1), *arguments]
+    limits = [str(memory_mb), str(file_mb), str(int(timeout_s) + 1)]
+    command = [sys.executable, "-m", module, *limits, *arguments]
     process = subprocess.Popen(
         command,
         cwd=_ROOT,
@@ -89,8 +95,8 @@ def run_limited(
 
 def serve(work: Callable[..., dict[str, Any]]) -> None:
     """Run ``work`` in the child on the arguments of the command line and print its answer or its refusal."""
-    memory_mb, cpu_s, *arguments = sys.argv[1:]
-    _limit_self(int(memory_mb), int(cpu_s))
+    memory_mb, file_mb, cpu_s, *arguments = sys.argv[1:]
+    _limit_self(int(memory_mb), int(file_mb), int(cpu_s))
     try:
         answer: dict[str, Any] = {"result": work(*arguments)}
     except SlideError as error:
@@ -110,10 +116,13 @@ def _environment() -> dict[str, str]:
     return {**kept, **_ENVIRONMENT, "PYTHONPATH": str(_ROOT)}
 
 
-def _limit_self(memory_mb: int, cpu_s: int) -> None:
+def _limit_self(memory_mb: int, file_mb: int, cpu_s: int) -> None:
     # A child never outlives the worker that started it.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    cut_network()
     resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file_mb << 20, file_mb << 20))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
     # Several threads may run at once; the wall clock of the parent is the sharper limit.
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s * 2, cpu_s * 2 + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

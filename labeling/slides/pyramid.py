@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from labeling.slides import child
-from labeling.slides.pixels import refuse_damaged, refuse_pixels
+from labeling.slides.pixels import MAX_FLAT_PIXELS, refuse_damaged, refuse_pixels
 from labeling.slides.signatures import container_of
 from labeling.slides.tiff_tags import tiff_facts
 from labeling.slides.tiles import TILE_PX
 
 _UPRIGHT = 1
+# The largest flat image that is accepted, with its upper levels, as if nothing of it could be compressed.
+_FILE_MB = MAX_FLAT_PIXELS * 3 * 4 // 3 // 2**20 + 64
 
 
 def build_pyramid(
@@ -50,6 +52,7 @@ def build_pyramid(
             step="pyramid",
             timeout_s=timeout_s,
             memory_mb=memory_mb,
+            file_mb=_FILE_MB,
             on_progress=on_progress,
         )
         _publish(part, target)

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import socket
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from labeling.slides import child
@@ -25,7 +27,40 @@ def _count() -> dict[str, Any]:
     return {"counted": 3}
 
 
-def work(name: str) -> Any:
+def _connect(port: str, path: str) -> dict[str, Any]:
+    """Try to reach a listener at a port of this machine, and one at a Unix socket."""
+
+    def reached(family: int, address: Any) -> str:
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as line:
+                line.settimeout(2)
+                line.connect(address)
+        except OSError as error:
+            return type(error).__name__
+        return "connected"
+
+    return {"tcp": reached(socket.AF_INET, ("127.0.0.1", int(port))), "unix": reached(socket.AF_UNIX, path)}
+
+
+def _open_many() -> dict[str, Any]:
+    with Path(os.devnull).open() as one:
+        try:
+            kept = [os.dup(one.fileno()) for _ in range(1000)]
+        except OSError as error:
+            return {"refused": os.strerror(error.errno or 0)}
+    return {"opened": len(kept)}
+
+
+def _write(path: str, megabytes: str) -> dict[str, Any]:
+    with Path(path).open("wb", buffering=0) as file:
+        try:
+            file.truncate(int(megabytes) << 20)
+        except OSError as error:
+            return {"refused": os.strerror(error.errno or 0)}
+    return {"written": int(megabytes)}
+
+
+def work(name: str, *arguments: str) -> Any:
     """Do the named thing."""
     return {
         "sleep": lambda: time.sleep(30),
@@ -36,6 +71,9 @@ def work(name: str) -> Any:
         "refuse": _refuse,
         "silent": lambda: (sys.stdout.close(), os._exit(0)),
         "count": _count,
+        "connect": lambda: _connect(*arguments),
+        "open_many": _open_many,
+        "write": lambda: _write(*arguments),
         "environment": lambda: {"names": sorted(os.environ)},
     }[name]()
 

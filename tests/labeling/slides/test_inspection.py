@@ -1,5 +1,13 @@
 """What is accepted is described truly; the limits of the child hold."""
 
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
 import numpy as np
 import openslide
 import pytest
@@ -9,6 +17,8 @@ from labeling.slides import inspection
 from labeling.slides.child import run_limited
 from labeling.slides.errors import SlideError
 from labeling.slides.inspection import Inspection, inspect_slide
+from tests.conftest import ROOT
+from tests.labeling.slides import child_work
 from tests.labeling.slides.files import noise, smooth, write_svs, write_tiff
 
 MODULE = "tests.labeling.slides.child_work"
@@ -118,6 +128,71 @@ def test_child_has_no_secrets_of_ours(monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgres://secret")
     answer = run_limited(MODULE, ["environment"], step="test", timeout_s=5, memory_mb=400)
     assert "DATABASE_URL" not in answer["names"]
+
+
+@pytest.fixture
+def listeners(tmp_path, monkeypatch) -> Iterator[list[str]]:
+    """A port and a Unix socket that both answer."""
+    monkeypatch.chdir(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as port, socket.socket(socket.AF_UNIX) as unix:
+        unix.bind("listener")
+        unix.listen()
+        yield [str(port.getsockname()[1]), str(tmp_path / "listener")]
+
+
+def test_child_cannot_connect_to_anything(listeners):
+    assert child_work.work("connect", *listeners) == {"tcp": "connected", "unix": "connected"}
+    answer = run_limited(MODULE, ["connect", *listeners], step="test", timeout_s=5, memory_mb=400)
+    assert "connected" not in answer.values()
+
+
+CUT_AND_CONNECT = """
+import json, os, sys
+from labeling.slides import network
+from tests.labeling.slides import child_work
+if sys.argv[2] != "root":
+    os.setgroups([])
+    os.setresgid(65534, 65534, 65534)
+    os.setresuid(65534, 65534, 65534)
+cut = getattr(network, sys.argv[1])()
+print(json.dumps([cut, child_work.work("connect", *sys.argv[3:])]))
+"""
+
+
+@pytest.mark.parametrize("who", ["root", "nobody"])
+@pytest.mark.parametrize("way", ["_leave_networks", "_refuse_sockets", "cut_network"])
+def test_each_way_of_cutting_is_enough_where_it_is_permitted(way, who, listeners):
+    if os.geteuid() != 0 and who == "nobody":
+        pytest.skip("only root can become somebody else")
+    answer = subprocess.run(
+        [sys.executable, "-c", CUT_AND_CONNECT, way, who, *listeners],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    cut, reached = json.loads(answer.stdout)
+    assert cut == (reached["tcp"] != "connected")
+    if platform.machine() in ("x86_64", "aarch64") and way != "_leave_networks":
+        assert reached == {"tcp": "PermissionError", "unix": "PermissionError"}
+
+
+def test_child_opens_few_files():
+    answer = run_limited(MODULE, ["open_many"], step="test", timeout_s=5, memory_mb=400)
+    assert answer == {"refused": "Too many open files"}
+
+
+@pytest.mark.parametrize(
+    ("written", "file_mb", "answer"),
+    [
+        ("1", 0, {"refused": "File too large"}),
+        ("3", 2, {"refused": "File too large"}),
+        ("1", 2, {"written": 1}),
+    ],
+)
+def test_child_writes_no_more_than_it_may(written, file_mb, answer, tmp_path):
+    work = ["write", str(tmp_path / "made"), written]
+    assert run_limited(MODULE, work, step="test", timeout_s=5, memory_mb=400, file_mb=file_mb) == answer
 
 
 def test_cancelling_stops_the_child():
