@@ -144,6 +144,7 @@ class Slide(Leased):
     width = models.PositiveIntegerField(null=True, blank=True)
     height = models.PositiveIntegerField(null=True, blank=True)
     mpp = models.FloatField(null=True, blank=True)
+    mpp_doubt = models.CharField(max_length=200, blank=True, help_text="what speaks against the file's own scale")
     objective = models.FloatField(null=True, blank=True)
     state = models.CharField(max_length=12, choices=SlideState.choices, default=SlideState.QUEUED)
     uploaded_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")

@@ -194,6 +194,7 @@ class SlideSerializer(LeasedSerializer[Slide]):
             "width",
             "height",
             "mpp",
+            "mpp_doubt",
             "objective",
             "format",
             "size_bytes",

@@ -58,6 +58,7 @@ export const slide = (change: Partial<Slide> = {}): Slide => ({
   width: 12000,
   height: 9000,
   mpp: 0.25,
+  mpp_doubt: "",
   objective: 40,
   format: "pyramid",
   size_bytes: 88_400_000,

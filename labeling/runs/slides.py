@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import F, FloatField, Q, QuerySet, Value
+from django.db.models import Case, F, FloatField, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Now
 
 from config.errors import DomainError
@@ -202,6 +202,8 @@ def _finish(slide: Slide, prepared: Prepared) -> None:
         width=prepared.size[0],
         height=prepared.size[1],
         mpp=Coalesce(F("mpp"), Value(found.mpp, output_field=FloatField())),
+        # A scale that somebody set by hand settles the matter.
+        mpp_doubt=Case(When(mpp__isnull=True, then=Value(found.mpp_doubt)), default=Value("")),
         objective=found.objective,
         pyramid_sha256=prepared.pyramid_sha256,
         thumbnail_sha256=prepared.thumbnail_sha256,

@@ -59,6 +59,8 @@ def slide_update(*, slide: Slide, changes: dict[str, Any]) -> Slide:
         raise ConflictError(
             "The scale of this slide cannot change: patches were cropped at the old one.", code="slide_scale_in_use"
         )
+    if changes.get("mpp") is not None:
+        changes = {**changes, "mpp_doubt": ""}
     for field, value in changes.items():
         setattr(locked, field, value)
     locked.save(update_fields=sorted(changes))

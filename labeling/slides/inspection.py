@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from labeling.slides import child
 from labeling.slides.errors import SlideError
 from labeling.slides.pixels import check_flat, check_size, refuse_damaged, refuse_pixels
-from labeling.slides.resolution import openslide_mpp, openslide_objective, resolution_mpp
+from labeling.slides.resolution import Scale, openslide_objective, openslide_scale, resolution_mpp
 from labeling.slides.signatures import ADVICE, container_of
 from labeling.slides.tiff_tags import TiffFacts, tiff_facts
 
@@ -42,6 +42,7 @@ class Inspection:
         mpp: µm per level-0 pixel, where the file states it credibly.
         objective: power of the objective, where stated.
         needs_pyramid: ``build_pyramid`` must make the file that is read.
+        mpp_doubt: what speaks against the scale that the file states, in words; empty where nothing does.
     """
 
     format: str
@@ -50,6 +51,7 @@ class Inspection:
     mpp: float | None
     objective: float | None
     needs_pyramid: bool
+    mpp_doubt: str = ""
 
 
 def inspect_slide(path: Path | str, *, timeout_s: float = 30, memory_mb: int = 1536) -> Inspection:
@@ -98,7 +100,7 @@ def _inspect_tiff(path: Path) -> Inspection:
         check_size(facts.width, facts.height)
     if facts is not None and (vendor is None or (plain and not _as_it_is(facts))):
         check_flat(facts.width, facts.height, path.stat().st_size)
-        return Inspection("tiff", facts.width, facts.height, facts.mpp, None, needs_pyramid=True)
+        return _flat_tiff(facts.width, facts.height, facts.scale)
     return _inspect_pyramid(path, vendor)
 
 
@@ -110,7 +112,7 @@ def _inspect_pyramid(path: Path, vendor: str | None) -> Inspection:
     try:
         with openslide.OpenSlide(path) as slide:
             (width, height), coarsest = slide.dimensions, max(slide.level_dimensions[-1])
-            mpp, objective = openslide_mpp(slide.properties), openslide_objective(slide.properties)
+            scale, objective = openslide_scale(slide.properties), openslide_objective(slide.properties)
     except openslide.OpenSlideError as error:
         raise refuse_damaged("it cannot be opened as a slide") from error
     check_size(width, height)
@@ -118,8 +120,12 @@ def _inspect_pyramid(path: Path, vendor: str | None) -> Inspection:
         raise refuse_damaged("none of its pixels can be read")
     if coarsest > _OVERVIEW_PX and vendor == "generic-tiff":
         check_flat(width, height, path.stat().st_size)
-        return Inspection("tiff", width, height, mpp, objective, needs_pyramid=True)
-    return Inspection("pyramid", width, height, mpp, objective, needs_pyramid=False)
+        return _flat_tiff(width, height, scale)
+    return Inspection("pyramid", width, height, scale.mpp, objective, needs_pyramid=False, mpp_doubt=scale.doubt)
+
+
+def _flat_tiff(width: int, height: int, scale: Scale) -> Inspection:
+    return Inspection("tiff", width, height, scale.mpp, None, needs_pyramid=True, mpp_doubt=scale.doubt)
 
 
 def _readable_somewhere(path: Path, width: int, height: int) -> bool:

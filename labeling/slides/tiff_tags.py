@@ -8,7 +8,7 @@ import tifffile
 
 from labeling.slides.errors import SlideError
 from labeling.slides.pixels import refuse_damaged, refuse_pixels
-from labeling.slides.resolution import ome_mpp, resolution_mpp
+from labeling.slides.resolution import Scale, ome_scale, resolution_mpp
 
 MAX_PAGES = 256
 _KINDS = {0: "a grey image", 1: "a grey image", 3: "a palette image", 4: "a mask", 5: "a CMYK image"}
@@ -38,7 +38,7 @@ class TiffFacts:
 
     width: int
     height: int
-    mpp: float | None
+    scale: Scale
     upright: bool
     repair: Repair | None = None
 
@@ -148,14 +148,14 @@ def _facts(page: tifffile.TiffPage, repair: Repair | None) -> TiffFacts:
     width, height = int(page.imagewidth), int(page.imagelength)
     if orientation in (5, 6, 7, 8):
         width, height = height, width
-    return TiffFacts(width, height, _mpp(page), upright=orientation in (0, 1), repair=repair)
+    return TiffFacts(width, height, _scale(page), upright=orientation in (0, 1), repair=repair)
 
 
-def _mpp(page: tifffile.TiffPage) -> float | None:
+def _scale(page: tifffile.TiffPage) -> Scale:
     description = str(page.description)
     if "<OME" in description:
-        return ome_mpp(description)
+        return ome_scale(description)
     unit, x, y = (page.tags.get(code) for code in (296, 282, 283))
     if unit is None or x is None or y is None or not (x.value[1] and y.value[1]):
-        return None
-    return resolution_mpp(x.value[0] / x.value[1], y.value[0] / y.value[1], _UNIT_UM.get(int(unit.value)))
+        return Scale()
+    return Scale(resolution_mpp(x.value[0] / x.value[1], y.value[0] / y.value[1], _UNIT_UM.get(int(unit.value))))

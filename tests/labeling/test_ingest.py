@@ -14,6 +14,7 @@ from labeling.services import slide_register
 from labeling.slides.reader import SlideReader
 from tests.factories import SlideFactory, UploadFactory
 from tests.labeling.conftest import drawn_pixels, write_png
+from tests.labeling.slides.files import noise, write_svs
 
 pytestmark = pytest.mark.django_db
 
@@ -140,3 +141,24 @@ def test_uploads_nobody_touches_for_a_week_go_with_their_bytes(people):
     assert not media.part_path(old.pk).exists()
     assert media.part_path(new.pk).exists()
     assert list(Upload.objects.all()) == [new]
+
+
+def test_a_scale_in_doubt_is_told_until_somebody_sets_it(people, tmp_path):
+    path = write_svs(tmp_path / "s.svs", noise(300, 200), mpp=2.0)
+    slide = stored(people, path.read_bytes())
+    tasks.ingest_slide(slide.pk)
+    address = f"/api/slides/{slide.pk}"
+    told = people.client("lab").get(address).json()
+    assert (told["state"], told["mpp"], told["objective"]) == ("ready", None, 20)
+    assert "2 µm per pixel, which does not fit its 20× objective" in told["mpp_doubt"]
+    answer = people.client("lab").patch(address, {"note": "asked the scanner room"}, format="json").json()
+    assert answer["mpp_doubt"] == told["mpp_doubt"]
+    answer = people.client("lab").patch(address, {"mpp": 0.5}, format="json").json()
+    assert (answer["mpp"], answer["mpp_doubt"]) == (0.5, "")
+
+
+def test_a_scale_in_doubt_is_settled_where_somebody_set_it_first(people, tmp_path):
+    slide = stored(people, write_svs(tmp_path / "s.svs", noise(300, 200), mpp=2.0).read_bytes(), mpp=0.5)
+    tasks.ingest_slide(slide.pk)
+    slide.refresh_from_db()
+    assert (slide.mpp, slide.mpp_doubt) == (0.5, "")

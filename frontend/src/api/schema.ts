@@ -2274,6 +2274,8 @@ export interface components {
             readonly height: number | null;
             /** Format: double */
             readonly mpp: number | null;
+            /** @description what speaks against the file's own scale */
+            readonly mpp_doubt: string;
             /** Format: double */
             readonly objective: number | null;
             readonly format: string;

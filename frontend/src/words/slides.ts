@@ -34,6 +34,7 @@ export const slides = {
   note: "Note",
   mppField: "Scale (µm per pixel)",
   mppHelp: "From the scanner’s report. Used for densities and the scale bar.",
+  mppDoubt: "The scale is in doubt",
   mppWrong: "Between 0.01 and 20 µm per pixel.",
   saved: (code: string) => `Slide ${code} saved`,
   facts: {

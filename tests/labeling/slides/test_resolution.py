@@ -4,7 +4,16 @@ import math
 
 import pytest
 
-from labeling.slides.resolution import ome_mpp, openslide_mpp, openslide_objective, resolution_mpp, sane_mpp
+from labeling.slides.resolution import (
+    Scale,
+    ome_scale,
+    openslide_mpp,
+    openslide_objective,
+    openslide_scale,
+    resolution_mpp,
+    sane_mpp,
+    stated_scale,
+)
 
 INCH, CM = 25_400.0, 10_000.0
 
@@ -67,9 +76,65 @@ def test_objective(stated, believed):
 )
 def test_ome_scale(x, unit, mpp):
     units = "".join(f' PhysicalSize{axis}Unit="{unit}"' for axis in "XY") if unit else ""
-    found = ome_mpp(f'<OME><Pixels PhysicalSizeX="{x}" PhysicalSizeY="{x}"{units}/></OME>')
-    assert found == (pytest.approx(mpp) if mpp else None)
+    found = ome_scale(f'<OME><Pixels PhysicalSizeX="{x}" PhysicalSizeY="{x}"{units}/></OME>')
+    assert found.mpp == (pytest.approx(mpp) if mpp else None)
+    assert bool(found.doubt) == (mpp is None)
 
 
 def test_ome_without_a_scale():
-    assert ome_mpp("<OME/>") is None
+    assert ome_scale("<OME/>") == Scale()
+
+
+def test_ome_scale_that_does_not_fit_its_objective():
+    pixels = '<Pixels PhysicalSizeX="2" PhysicalSizeY="2"/>'
+    found = ome_scale(f'<OME><Objective NominalMagnification="40.0"/>{pixels}</OME>')
+    assert found.mpp is None
+    assert "2 µm per pixel, which does not fit its 40× objective" in found.doubt
+
+
+@pytest.mark.parametrize(
+    ("stated", "words"),
+    [
+        ("NaN", "cannot be read"),
+        ("n/a", "cannot be read"),
+        ("0", "0 µm per pixel, which no microscope has"),
+        ("1e9", "1e+09 µm per pixel, which no microscope has"),
+        ("inf", "inf µm per pixel, which no microscope has"),
+        ("-0.25", "-0.25 µm per pixel"),
+        ("2", "2 µm per pixel, which does not fit its 40× objective"),
+        ("0.025", "0.025 µm per pixel, which does not fit its 40× objective"),
+    ],
+)
+def test_a_silly_scale_is_not_used_and_the_doubt_says_why(stated, words):
+    found = stated_scale(stated, stated, objective=40)
+    assert found.mpp is None
+    assert words in found.doubt
+    assert found.doubt.endswith("Set the scale by hand, from the scanner's report or a known length.")
+
+
+@pytest.mark.parametrize(("mpp", "objective"), [("0.25", 40), ("0.499", 20), ("0.1213", 40), ("0.65", 20), ("2", 5)])
+def test_scales_of_real_scanners_fit_their_objectives(mpp, objective):
+    assert stated_scale(mpp, mpp, objective=objective) == Scale(float(mpp))
+
+
+def test_a_decimal_comma_is_read_and_told():
+    found = stated_scale("0,25", "0,25", objective=40)
+    assert found.mpp == 0.25
+    assert found.doubt == "The file writes its scale with a comma; it was read as 0.25 µm per pixel. Check it."
+
+
+def test_axes_that_differ_are_told():
+    assert "0.25 µm wide and 0.5 µm high" in stated_scale("0.25", "0.5").doubt
+    assert stated_scale("0.25", None).mpp is None
+
+
+def test_a_doubt_never_repeats_what_the_file_says_in_words():
+    assert "Quispe" not in stated_scale("Ana Quispe", "Ana Quispe").doubt
+    assert "Quispe" not in openslide_scale({"openslide.vendor": "aperio", "aperio.MPP": "Ana Quispe"}).doubt
+
+
+def test_what_openslide_reads_without_a_word_is_told():
+    properties = {"openslide.vendor": "aperio", "openslide.mpp-x": "0.25", "openslide.mpp-y": "0.25"}
+    assert openslide_scale(properties) == Scale(0.25)
+    assert openslide_scale({**properties, "aperio.MPP": "0,25"}).doubt
+    assert openslide_scale({"openslide.vendor": "aperio"}) == Scale()

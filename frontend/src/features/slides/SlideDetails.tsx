@@ -1,6 +1,6 @@
 /** Everything known about a slide, what may be changed of it, and taking a failed one away. */
 
-import { Button, Drawer, Group, NumberInput, Stack, Textarea, TextInput } from "@mantine/core";
+import { Alert, Button, Drawer, Group, NumberInput, Stack, Textarea, TextInput } from "@mantine/core";
 import { useForm } from "@mantine/form";
 
 import { useChangeSlide } from "@/api/slides";
@@ -91,6 +91,11 @@ export function SlideDetails({ slide, canChange, onClose }: Props) {
         <Stack gap="xl">
           {canChange && slide.state === "ready" && (
             <DetailsForm key={slide.id} slide={slide} onClose={onClose} />
+          )}
+          {slide.mpp_doubt && (
+            <Alert color="clay" title={text.mppDoubt}>
+              {slide.mpp_doubt}
+            </Alert>
           )}
           <Facts facts={factsOf(slide)} columns={2} />
           {canChange && slide.state === "failed" && <TakeAway slide={slide} onDone={onClose} />}
