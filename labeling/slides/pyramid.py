@@ -2,13 +2,13 @@
 
 import os
 import shutil
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from labeling.slides import child
 from labeling.slides.pixels import MAX_FLAT_PIXELS, refuse_damaged, refuse_pixels
+from labeling.slides.publishing import whole_or_absent
 from labeling.slides.signatures import container_of
 from labeling.slides.tiff_tags import tiff_facts
 from labeling.slides.tiles import TILE_PX
@@ -41,11 +41,7 @@ def build_pyramid(
         SlideError: ``slide_damaged`` if a pixel cannot be decoded, ``slide_unsupported_pixels``,
             ``slide_pyramid_timeout``, ``slide_pyramid_memory``.
     """
-    target = Path(target).absolute()
-    workplace = target.with_name(f".{uuid.uuid4().hex}.part")
-    workplace.mkdir()
-    part = workplace / "pyramid.tif"
-    try:
+    with whole_or_absent(Path(target).absolute()) as part:
         child.run_limited(
             "labeling.slides.pyramid",
             [str(Path(source).absolute()), str(part), repr(mpp or 0.0)],
@@ -55,23 +51,6 @@ def build_pyramid(
             file_mb=_FILE_MB,
             on_progress=on_progress,
         )
-        _publish(part, target)
-    finally:
-        shutil.rmtree(workplace, ignore_errors=True)
-
-
-def _publish(part: Path, target: Path) -> None:
-    _sync(part, os.O_RDONLY)
-    part.replace(target)
-    _sync(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-
-
-def _sync(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _build(source: str, part: str, mpp: str) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def tiff_facts(path: Path, *, plain: bool) -> TiffFacts:
     """
     try:
         with tifffile.TiffFile(path) as tiff:
-            pages = _pages(tiff)
+            pages = pages_of(tiff)
             page = pages[0]
             _check_pixels(page)
             if plain:
@@ -65,7 +65,12 @@ def tiff_facts(path: Path, *, plain: bool) -> TiffFacts:
         raise refuse_damaged("its TIFF directory cannot be read") from error
 
 
-def _pages(tiff: tifffile.TiffFile) -> list[tifffile.TiffPage]:
+def pages_of(tiff: tifffile.TiffFile) -> list[tifffile.TiffPage]:
+    """List the images of a TIFF, without those inside others.
+
+    Raises:
+        SlideError: ``slide_damaged`` where the list has no end, ``slide_several_images`` where it is absurdly long.
+    """
     pages = [tiff.pages.first]
     for index in range(1, MAX_PAGES + 1):
         try:

@@ -9,10 +9,12 @@ from django.core.management import CommandError, call_command
 
 from labeling import media
 from labeling.choices import SlideState, Source
-from labeling.models import Label, Patch, Slide, User
+from labeling.models import AccessRecord, Label, Patch, Slide, User
 from labeling.selectors import standing_labels
+from labeling.slides.reader import SlideReader
 from tests.factories import PatchFactory, SlideFactory, digest
 from tests.labeling.conftest import drawn_pixels, write_png
+from tests.labeling.slides.files import write_svs
 
 pytestmark = pytest.mark.django_db
 
@@ -206,3 +208,38 @@ def test_progress_goes_nowhere_where_nobody_watches(people, field, tmp_path, cap
     captured = capsys.readouterr()
     assert captured.out == "imported 2, already there 0, refused 0\n"
     assert captured.err == ""
+
+
+def test_a_slide_goes_out_clean_by_its_code(people, make_field, tmp_path, capsys):
+    field = make_field(number=7)
+    out = tmp_path / "clean.tif"
+    with pytest.raises(CommandError, match="There is no slide S009"):
+        call_command("deidentify", "S009", str(out), "--study", people.study.name)
+    told = run(capsys, "deidentify", "S007", out, "--study", people.study.name)
+    assert (told["levels"], told["tiles"], told["sha256"]) == (1, 2, media.sha256_of(out))
+    with SlideReader(out) as reader:
+        pixels, mask = reader.read(0, 0, 300, 200)
+    assert mask.all()
+    assert (pixels == field.pixels).all()
+    record = AccessRecord.objects.get(action="deidentify_slide")
+    assert (record.slide, record.user) == (field.slide, people.study.created_by)
+    with pytest.raises(CommandError, match="is there already"):
+        call_command("deidentify", "S007", str(out), "--study", people.study.name)
+
+
+def test_a_file_goes_out_clean_and_a_plain_image_is_refused_in_words(db, tmp_path, capsys):
+    path = write_svs(tmp_path / "in.svs", drawn_pixels(300, 200))
+    call_command("deidentify", str(path), str(tmp_path / "clean.tif"))
+    assert "24 random regions read the same" in capsys.readouterr().out
+    png = write_png(tmp_path / "in.png", drawn_pixels(90, 80))
+    with pytest.raises(CommandError, match="This is a plain image"):
+        call_command("deidentify", str(png), str(tmp_path / "no.tif"))
+    with pytest.raises(CommandError, match="There is no folder"):
+        call_command("deidentify", str(path), str(tmp_path / "absent" / "no.tif"))
+    assert not AccessRecord.objects.exists()
+
+
+def test_a_slide_that_is_not_ready_cannot_go_out(people, tmp_path):
+    slide = SlideFactory.create(study=people.study, state=SlideState.QUEUED, width=None, height=None)
+    with pytest.raises(CommandError, match="is not ready"):
+        call_command("deidentify", str(slide.pk), str(tmp_path / "no.tif"))
