@@ -177,6 +177,9 @@ def _check_mode(image: Image.Image, path: Path, container: str) -> None:
 
 
 def _orientation(image: Image.Image) -> int:
+    # Looking for EXIF behind a PNG's pixels, Pillow would decode them all; libvips looks before them only.
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1
     try:
         return int(image.getexif().get(_EXIF_ORIENTATION, 1))
     except (ValueError, TypeError, SyntaxError, KeyError):

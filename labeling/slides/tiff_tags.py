@@ -48,7 +48,7 @@ def tiff_facts(path: Path, *, plain: bool) -> TiffFacts:
 
     Args:
         path: the file.
-        plain: no scanner's own format, so several images of equal size and rare compressions are refused too.
+        plain: no scanner's own format, so several images and rare compressions are refused too.
 
     Raises:
         SlideError: ``slide_unsupported_pixels``, ``slide_several_images``, ``slide_damaged``.
@@ -104,11 +104,11 @@ def _check_pixels(page: tifffile.TiffPage) -> None:
 
 def _check_plain(pages: list[tifffile.TiffPage]) -> None:
     page = pages[0]
-    size = page.imagewidth, page.imagelength
-    if any((p.imagewidth, p.imagelength) == size and not p.is_reduced for p in pages[1:]):
+    pixels = page.imagewidth * page.imagelength
+    # The first image is read: others may be its overviews, and no more than that.
+    if any(p.imagewidth * p.imagelength >= pixels and not p.is_reduced for p in pages[1:]):
         raise SlideError(
-            "This TIFF holds several images of the same size. Export the one you want and upload it.",
-            code="slide_several_images",
+            "This TIFF holds several images. Export the one you want and upload it.", code="slide_several_images"
         )
     if int(page.compression) not in _COMPRESSIONS:
         raise SlideError(
