@@ -49,6 +49,8 @@ class SlideAdmin(ReadOnly):
 @admin.register(models.Upload)
 class UploadAdmin(ReadOnly):
     list_display = ["id", "study", "owner", "size_bytes", "offset_bytes", "created_at"]
+    # A file's name may be a patient's.
+    exclude = ["file_name"]
 
 
 @admin.register(models.Label)

@@ -1,18 +1,20 @@
 """Real micrographs: accepted, right in colour, and cropped byte for byte."""
 
 import io
+import itertools
 
 import numpy as np
 import openslide
 import pytest
 import tifffile
+from openslide.deepzoom import DeepZoomGenerator
 from PIL import Image
 
 from labeling.slides.crop import crop_patch
 from labeling.slides.inspection import inspect_slide
 from labeling.slides.pyramid import build_pyramid
 from labeling.slides.reader import SlideReader
-from labeling.slides.tiles import render_tile, thumbnail
+from labeling.slides.tiles import TILE_PX, TilePyramid, render_tile, thumbnail
 
 pytestmark = pytest.mark.real_data
 
@@ -20,6 +22,15 @@ OME = {
     "OS-1-detail.ome.tif": (1101, 1101, 0.2271),
     "OS-2-ndpi.ome.tif": (2202, 2202, 0.2271),
     "OS-2-vsi.ome.tif": (1445, 1445, 0.3461),
+}
+
+
+SLIDES = {
+    "slides/CMU-1-Small-Region.svs": 0.499,
+    **{f"slides/{name}": mpp for name, (_, _, mpp) in OME.items()},
+    "slides/HE_example.tif": None,
+    "slides/ihc.png": None,
+    "shidc-ki67/p1_0299_1.jpg": None,
 }
 
 
@@ -70,3 +81,29 @@ def test_ome_tiffs_have_their_scale_and_true_colours(real_data, tmp_path, name):
         pixels, mask = reader.read(0, 0, 512, 512)
     assert mask.all()
     assert np.array_equal(pixels, first_tile)
+
+
+@pytest.mark.parametrize("name", SLIDES)
+def test_tiles_at_quality_100_are_openslides_to_the_pixel(real_data, tmp_path, name):
+    """At the slide's own resolution; on coarser levels OpenSlide's generator averages otherwise (Lanczos, we bicubic).
+
+    Compared is what a browser decodes: OpenSlide's own deep-zoom tile as JPEG of quality 100 without subsampling of
+    colour, and ours. For files that OpenSlide does not read, it reads the lossless pyramid that was made of them.
+    """
+    source, readable = real_data / name, real_data / name
+    found = inspect_slide(source)
+    if found.needs_pyramid:
+        readable = tmp_path / "t.tif"
+        build_pyramid(source, readable, mpp=found.mpp)
+    if SLIDES[name] is not None:
+        assert (found.mpp, found.mpp_doubt) == (pytest.approx(SLIDES[name], rel=1e-3), "")
+    with SlideReader(readable) as reader, openslide.OpenSlide(readable) as slide:
+        theirs = DeepZoomGenerator(slide, tile_size=TILE_PX, overlap=0)
+        ours = TilePyramid(*reader.size)
+        level = ours.max_level
+        assert (theirs.level_count - 1, theirs.level_tiles[-1]) == (level, ours.grid(level))
+        for col, row in itertools.product(*map(range, ours.grid(level))):
+            out = io.BytesIO()
+            theirs.get_tile(level, (col, row)).save(out, "JPEG", quality=100, subsampling=0)
+            tile = Image.open(io.BytesIO(render_tile(reader, level, col, row, quality=100)))
+            assert np.array_equal(tile, Image.open(out)), (col, row)

@@ -1,0 +1,30 @@
+"""File names that have done harm elsewhere, each with the name that is kept."""
+
+LONG = "x" * 10_000
+NAMES = [
+    ("../../etc/passwd", "passwd"),
+    ("..\\..\\windows\\system32\\x.png", "x.png"),
+    ("/absolute/path.png", "path.png"),
+    ("..", ".."),
+    (".", "."),
+    ("", "unnamed"),
+    ("/", "unnamed"),
+    ("\0", "unnamed"),
+    ("a\0b.png", "ab.png"),
+    ("evil\u202egnp.exe", "evilgnp.exe"),
+    ("\u2066\u200f\u200b.png", ".png"),
+    ("CON", "CON"),
+    ("nul.png", "nul.png"),
+    ("line\r\nbreak.png", "linebreak.png"),
+    ("tab\tin.png", "tabin.png"),
+    ("\x1b[2Jscreen.png", "[2Jscreen.png"),
+    ("=cmd|' /C calc'!A0", "C calc'!A0"),
+    ("@SUM(1+1).png", "@SUM(1+1).png"),
+    ("<script>alert(1)<script>.png", "<script>alert(1)<script>.png"),
+    ("'; DROP TABLE labeling_slide; --", "'; DROP TABLE labeling_slide; --"),
+    ("%2e%2e%2fx.png", "%2e%2e%2fx.png"),
+    ("%s%n{0}{{x}}.png", "%s%n{0}{{x}}.png"),
+    ("Müller Ñahui 片.png", "Müller Ñahui 片.png"),
+    ("e\u0301.png", "e\u0301.png"),
+    (LONG + ".png", LONG[:255]),
+]
