@@ -13,6 +13,7 @@ from config.errors import ConflictError, DomainError, NotFoundError
 from labeling import media
 from labeling.models import Slide, Study, Upload, User
 from labeling.services.slides import slide_register
+from labeling.slides.signatures import check_name
 
 SLICE_BYTES = 4 * 1024**2
 
@@ -57,9 +58,11 @@ def upload_create(*, user: User, study: Study, file_name: str, size_bytes: int, 
         sha256: its hash in hex, if the sender knows it yet.
 
     Raises:
+        SlideError: it is one file of a slide that has many (``slide_several_files``).
         TooLargeError: it is larger than the server takes.
         DiskFullError: there is no room for it.
     """
+    check_name(file_name)
     limit = settings.UPLOAD_LIMIT_BYTES
     if size_bytes > limit:
         words = f"Files of up to {limit / 1e9:.1f} GB are taken; this one has {size_bytes / 1e9:.1f} GB."

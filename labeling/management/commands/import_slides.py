@@ -14,7 +14,7 @@ from labeling.choices import OPEN_SLIDE_STATES
 from labeling.cli import find_study, find_user
 from labeling.models import Slide, Study, User
 from labeling.services import slide_register
-from labeling.slides.signatures import container_of
+from labeling.slides.signatures import check_name, container_of
 
 
 class Outcome(TypedDict):
@@ -43,6 +43,7 @@ def _bring(path: Path, study: Study, user: User, *, wait: bool) -> Outcome:
     if not path.is_file():
         return _refused(path, "There is no such file.")
     try:
+        check_name(path.name)
         container_of(path)
         slide, made = slide_register(
             study=study, user=user, sha256=media.store_copy(path), size_bytes=path.stat().st_size

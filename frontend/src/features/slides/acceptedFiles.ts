@@ -2,7 +2,7 @@
 
 import { words } from "@/words";
 
-export const ACCEPTED = [".svs", ".tif", ".tiff", ".png", ".jpg", ".jpeg"] as const;
+export const ACCEPTED = [".svs", ".ndpi", ".scn", ".bif", ".tif", ".tiff", ".png", ".jpg", ".jpeg"] as const;
 
 export interface Sorted {
   readonly accepted: File[];
