@@ -69,8 +69,8 @@ def pages_of(tiff: tifffile.TiffFile) -> list[tifffile.TiffPage]:
     """List the images of a TIFF, without those inside others.
 
     Raises:
-        SlideError: ``slide_damaged`` where the list has no end or leads out of the file, ``slide_several_images`` where it
-            is absurdly long.
+        SlideError: ``slide_damaged`` where the list has no end or leads out of the file, ``slide_several_images`` where
+            it is absurdly long.
     """
     pages = [tiff.pages.first]
     for index in range(1, MAX_PAGES + 1):

@@ -28,7 +28,7 @@ OME = {
 SLIDES = {
     "slides/CMU-1-Small-Region.svs": 0.499,
     **{f"slides/{name}": mpp for name, (_, _, mpp) in OME.items()},
-    "slides/HE_example.tif": None,
+    "slides/HE_example.tif": 0.5,
     "slides/ihc.png": None,
     "shidc-ki67/p1_0299_1.jpg": None,
 }
