@@ -314,9 +314,9 @@ CASES = [
     # TIFF structure.
     Case("directory_behind_the_end.tif", tiffs.first_directory(10**9), _DAMAGED),
     Case("directory_at_zero.tif", tiffs.first_directory(0), _DAMAGED),
-    Case("directory_in_the_header.tif", tiffs.first_directory(4), _PIXELS),
+    Case("directory_in_the_header.tif", tiffs.first_directory(4), _DAMAGED),
     Case("directory_of_65535_tags.tif", odd({}, entries=65_535), _DAMAGED),
-    Case("directory_of_no_tags.tif", odd({}, entries=0), _PIXELS),
+    Case("directory_of_no_tags.tif", odd({}, entries=0), _DAMAGED),
     Case("next_directory_behind_the_end.tif", odd({}, following=2**32 - 4), _DAMAGED),
     Case("next_directory_in_the_pixels.tif", odd({}, following=100), _DAMAGED),
     Case("big_directory_at_2_to_63.tif", tiffs.big_first_directory(2**63), _DAMAGED),
