@@ -98,6 +98,14 @@ describe("slides", () => {
     await expect.poll(() => server.to("DELETE", "slides/5").length).toBe(1);
   });
 
+  it("says why a file's own scale is not used", async () => {
+    const { user } = open([slide({ mpp: null, mpp_doubt: "The file says 2 µm per pixel." })]);
+    await user.click(await screen.findByRole("button", { name: "Details: S001" }));
+    const doubt = await screen.findByRole("alert");
+    expect(doubt).toHaveTextContent("The scale is in doubt");
+    expect(doubt).toHaveTextContent("The file says 2 µm per pixel.");
+  });
+
   it("lets lab staff set a missing scale", async () => {
     const { server, user } = open([slide({ mpp: null, mpp_source: "", file_mpp: null })]);
     await user.click(await screen.findByRole("button", { name: "Details: S001" }));

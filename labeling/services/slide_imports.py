@@ -11,7 +11,7 @@ from labeling import media
 from labeling.models import Slide, Study, User
 from labeling.services.quotas import quota_check
 from labeling.services.slides import slide_register
-from labeling.slides.signatures import container_of
+from labeling.slides.signatures import check_name, container_of
 
 PIECE_BYTES = 4 * 1024**2
 
@@ -37,12 +37,13 @@ def slide_import(
         (slide, made). The same file twice is the same slide.
 
     Raises:
-        SlideError: it begins like no image that is known here.
+        SlideError: it begins like no image that is known here, or is one file of a slide that has many.
         QuotaError: the study may not hold that much.
         DiskFullError: there is no room for it.
         ChangedError: somebody is still writing to it.
         OSError: it cannot be read.
     """
+    check_name(path.name)
     container_of(path)
     before = path.stat()
     quota_check(study=study, size_bytes=before.st_size)

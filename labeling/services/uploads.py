@@ -16,6 +16,7 @@ from labeling import arrivals, media, tasks
 from labeling.models import Slide, Study, Upload, User
 from labeling.services.quotas import quota_check
 from labeling.services.slides import slide_register
+from labeling.slides.signatures import check_name
 
 SLICE_BYTES = 8 * 1024**2
 """How much is safe on the disk and in the row at a time: half of it halves the speed, by the disk's own syncs."""
@@ -67,10 +68,12 @@ def upload_create(*, user: User, study: Study, file_name: str, size_bytes: int, 
         The upload; whole already, with its slide, where the study has a slide of this hash.
 
     Raises:
+        SlideError: it is one file of a slide that has many (``slide_several_files``).
         TooLargeError: it is larger than the server takes.
         DiskFullError: there is no room for it.
         QuotaError: the study may not hold that much.
     """
+    check_name(file_name)
     _check_size(size_bytes)
     with transaction.atomic():
         Study.objects.select_for_update().get(pk=study.pk)

@@ -217,9 +217,8 @@ def _compare(source: str, copy: str) -> int:
     random = Random(len(sizes))  # noqa: S311 -- places to look at, not secrets
     for number in range(_REGIONS):
         level = number % len(sizes)
-        place = [int(random.random() * side) for side in sizes[level]]
-        where = tuple(round(edge * downsamples[level]) for edge in place)
-        same = same and _pixels(source, where, level) == _pixels(copy, where, level)
+        x, y = (int(random.random() * side * downsamples[level]) for side in sizes[level])
+        same = same and _pixels(source, (x, y), level) == _pixels(copy, (x, y), level)
     if not same:
         raise SlideError(
             "The copy does not read like the slide, so it was thrown away. Keep the original.",
@@ -228,7 +227,7 @@ def _compare(source: str, copy: str) -> int:
     return _REGIONS
 
 
-def _pixels(path: str, where: tuple[int, ...], level: int) -> bytes | None:
+def _pixels(path: str, where: tuple[int, int], level: int) -> bytes | None:
     """Read a region, None where it is damaged; a fresh handle each time, as errors stick."""
     try:
         with openslide.OpenSlide(path) as slide:

@@ -39,7 +39,24 @@ _NAMED_INSIDE: tuple[tuple[int, bytes, str], ...] = (
     (8, b"WEBP", "a WebP image"),
     (128, b"DICM", "a DICOM file"),
 )
-ADVICE = "Upload SVS, NDPI, tiled TIFF, TIFF, PNG or JPEG in 8-bit RGB."
+ADVICE = "Upload SVS, NDPI, tiled TIFF, TIFF, PNG or JPEG in 8-bit RGB; export other slides as tiled TIFF."
+# Slides of many files, the named one of which is a thumbnail or a list: by its content it would be taken for an image.
+_ONE_OF_MANY = {".mrxs": "MIRAX", ".vms": "Hamamatsu VMS", ".vmu": "Hamamatsu VMU", ".vsi": "Olympus VSI"}
+
+
+def check_name(file_name: str) -> None:
+    """Refuse the one file of a slide that consists of many; a name can refuse a file, never make it accepted.
+
+    Raises:
+        SlideError: ``slide_several_files``.
+    """
+    for ending, kind in _ONE_OF_MANY.items():
+        if file_name.lower().rstrip(". ").endswith(ending):
+            raise SlideError(
+                f"A {kind} slide consists of several files, and this one holds at most its thumbnail. "
+                "Export the slide as SVS or tiled TIFF and upload that.",
+                code="slide_several_files",
+            )
 
 
 def container_of(path: Path) -> Container:

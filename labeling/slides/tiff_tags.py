@@ -69,13 +69,15 @@ def pages_of(tiff: tifffile.TiffFile) -> list[tifffile.TiffPage]:
     """List the images of a TIFF, without those inside others.
 
     Raises:
-        SlideError: ``slide_damaged`` where the list has no end, ``slide_several_images`` where it is absurdly long.
+        SlideError: ``slide_damaged`` where the list has no end or leads out of the file, ``slide_several_images`` where
+            it is absurdly long.
     """
     pages = [tiff.pages.first]
     for index in range(1, MAX_PAGES + 1):
         try:
             page = tiff.pages[index]
         except IndexError:
+            _check_end(tiff)
             return pages
         if any(page.offset == known.offset for known in pages):
             raise refuse_damaged("its list of images runs in a circle")
@@ -85,6 +87,15 @@ def pages_of(tiff: tifffile.TiffFile) -> list[tifffile.TiffPage]:
         f"This TIFF holds more than {MAX_PAGES} images. Export the one you want and upload it.",
         code="slide_several_images",
     )
+
+
+def _check_end(tiff: tifffile.TiffFile) -> None:
+    """Refuse a list of images that goes on behind the end of the file: OpenSlide opens what is left without a word."""
+    place = tiff.pages.next_page_offset
+    if place is not None:
+        tiff.filehandle.seek(place)
+        if any(tiff.filehandle.read(tiff.tiff.offsetsize)):
+            raise refuse_damaged("it was cut off, or its list of images leads nowhere")
 
 
 def _check_pixels(page: tifffile.TiffPage) -> None:

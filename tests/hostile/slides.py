@@ -16,6 +16,7 @@ from PIL import Image
 from tests.hostile import odd_images as images
 from tests.hostile import odd_tiffs as tiffs
 from tests.hostile.odd_tiffs import LONG, LONG8, RATIONAL, SHORT, SLONG, odd
+from tests.hostile.planted import write_planted_svs
 from tests.labeling.slides.files import break_tiles, edit, noise, smooth, write_svs, write_tiff, zero_tiles
 
 ACCEPT, INCOMPLETE = "accept", "incomplete"
@@ -201,6 +202,7 @@ CASES = [
     Case("all_tiles_zero.svs", lambda p: zero_tiles(_svs(p), list(range(20))), _DAMAGED),
     Case("truncated_half.svs", _head(0.5, _svs), _DAMAGED),
     Case("truncated_header.svs", _head(0.0002, _svs), _DAMAGED),
+    Case("cut_behind_its_first_image.svs", _head(0.1, lambda p: write_planted_svs(p, smooth(700, 500))), _DAMAGED),
     Case("last_byte_missing.svs", lambda p: edit(_svs(p), lambda data: data.pop()), _DAMAGED),
     Case(
         "flipped_directory.svs", lambda p: edit(_svs(p), lambda d: d.__setitem__(slice(8, 24), b"\xff" * 16)), _DAMAGED
@@ -312,9 +314,9 @@ CASES = [
     # TIFF structure.
     Case("directory_behind_the_end.tif", tiffs.first_directory(10**9), _DAMAGED),
     Case("directory_at_zero.tif", tiffs.first_directory(0), _DAMAGED),
-    Case("directory_in_the_header.tif", tiffs.first_directory(4), _PIXELS),
+    Case("directory_in_the_header.tif", tiffs.first_directory(4), _DAMAGED),
     Case("directory_of_65535_tags.tif", odd({}, entries=65_535), _DAMAGED),
-    Case("directory_of_no_tags.tif", odd({}, entries=0), _PIXELS),
+    Case("directory_of_no_tags.tif", odd({}, entries=0), _DAMAGED),
     Case("next_directory_behind_the_end.tif", odd({}, following=2**32 - 4), _DAMAGED),
     Case("next_directory_in_the_pixels.tif", odd({}, following=100), _DAMAGED),
     Case("big_directory_at_2_to_63.tif", tiffs.big_first_directory(2**63), _DAMAGED),

@@ -1,7 +1,6 @@
 """Every hostile slide gets its verdict, quickly, in little memory, and leaves nothing behind."""
 
 import resource
-import time
 
 import pytest
 
@@ -15,6 +14,12 @@ from tests.hostile.slides import ACCEPT, CASES, INCOMPLETE, Case
 def children_peak_kb() -> int:
     """The most memory that any ended child of this process ever held."""
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+
+
+def spent_s() -> float:
+    """Processor time of this process and its ended children: a busy machine does not lengthen it."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def verdict_on(path, folder) -> str:
@@ -34,15 +39,19 @@ def verdict_on(path, folder) -> str:
     return ACCEPT if mask.all() else INCOMPLETE
 
 
+def test_the_corpus_is_wide():
+    assert len({case.name for case in CASES}) == len(CASES) >= 100
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_verdict(case: Case, tmp_path):
     path = tmp_path / case.name
     case.make(path)
     before, folder = path.read_bytes(), tmp_path / "made"
     folder.mkdir()
-    start, peak_kb = time.monotonic(), children_peak_kb()
+    start_s, peak_kb = spent_s(), children_peak_kb()
     assert verdict_on(path, folder) == case.verdict
-    assert time.monotonic() - start < 5
+    assert spent_s() - start_s < 5
     assert children_peak_kb() <= max(peak_kb, 512 * 1024)
     assert path.read_bytes() == before
     assert [made.name for made in folder.iterdir()] in ([], ["pyramid.tif"])

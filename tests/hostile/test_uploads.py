@@ -91,6 +91,15 @@ def test_names_that_are_no_text_are_refused(people, name):
     assert not Upload.objects.exists()
 
 
+@pytest.mark.parametrize("name", ["slide.mrxs", "SLIDE.MRXS", "scan.vms", "scan.vmu", "image.vsi", "image.vsi. "])
+def test_one_file_of_many_is_refused_before_it_is_sent(people, name):
+    """By its content a MIRAX file is a JPEG: its thumbnail would be counted as the slide."""
+    answer = announce(people, 10, name.encode())
+    assert (answer.status_code, answer.json()["code"]) == (400, "slide_several_files")
+    assert "Export the slide as SVS or tiled TIFF" in answer.json()["message"]
+    assert not Upload.objects.exists()
+
+
 def test_a_slide_goes_by_its_code_whatever_its_name(people, tmp_path):
     data = write_png(tmp_path / "x.png", drawn_pixels(90, 80, 3)).read_bytes()
     slide = upload(people, data, b"=cmd|' /C calc'!A0")

@@ -75,6 +75,13 @@ GEOJSON = json.dumps(
     [(CSV, []), (JSON, ["--map", "1=Positive", "2=Negative"]), (GEOJSON, [])],
     ids=["csv", "json", "geojson"],
 )
+def test_the_thumbnail_of_a_slide_of_many_files_is_not_taken_for_the_slide(people, tmp_path, capsys):
+    write_png(tmp_path / "slide.mrxs", drawn_pixels(90, 80))
+    with pytest.raises(CommandError, match="1 of 1 files were refused"):
+        call_command("import_slides", str(tmp_path / "slide.mrxs"), "--study", people.study.name)
+    assert "A MIRAX slide consists of several files" in capsys.readouterr().out
+
+
 def test_points_become_patches_with_the_slides_pixels(text, told, people, field, tmp_path, capsys):
     path = tmp_path / "points"
     path.write_text(text)

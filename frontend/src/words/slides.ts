@@ -157,7 +157,8 @@ export const slides = {
     more: (count: string) => `and ${count} more`,
     resumeHint:
       "Keep this tab open. If it closes, choose the same file again: the upload goes on where it stopped.",
-    refusedType: (name: string) => `${name}: this kind of file cannot be read. Use SVS, TIFF, PNG or JPEG.`,
+    refusedType: (name: string) =>
+      `${name}: this kind of file cannot be read. Use SVS, NDPI, TIFF, PNG or JPEG; export slides of several files (MRXS, VMS, DICOM) as tiled TIFF.`,
     empty: (name: string) => `${name} is empty.`,
     leftOut: (count: string, one: boolean) =>
       one

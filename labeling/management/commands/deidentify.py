@@ -42,14 +42,14 @@ class Command(BaseCommand):
             raise CommandError(f"{out} is there already. Give a name that is free.")
         if not out.absolute().parent.is_dir():
             raise CommandError(f"There is no folder {out.absolute().parent}.")
-        source = Path(options["slide"])
-        if not source.is_file():
-            slide = find_slide(options["slide"], options["study"])
-            source = _stored(slide)
+        file = Path(options["slide"])
+        slide = None if file.is_file() else find_slide(options["slide"], options["study"])
+        with in_words():
+            source = file if slide is None else _stored(slide)
+            copy = deidentify_slide(source, out, on_progress=Ticker(self.stderr, "tiles"))
+        if slide is not None:
             user = find_user(options["user"], slide.study)
             access_record(user=user, study=slide.study, slide=slide, action="deidentify_slide")
-        with in_words():
-            copy = deidentify_slide(source, out, on_progress=Ticker(self.stderr, "tiles"))
         if options["json"]:
             self.stdout.write(json.dumps({"file": str(out), "sha256": media.sha256_of(out), **asdict(copy)}))
         else:

@@ -13,6 +13,7 @@ from labeling.slides.deidentify import deidentify_slide
 from labeling.slides.errors import SlideError
 from labeling.slides.jpeg_segments import picture_only
 from labeling.slides.pyramid import build_pyramid
+from labeling.slides.tiff_tags import pages_of
 from tests.hostile.planted import WORDS, write_planted_svs
 from tests.labeling.slides.files import noise, smooth, write_svs, write_tiff, zero_tiles
 
@@ -21,7 +22,8 @@ def level_bytes(path) -> list[list[bytes]]:
     """The compressed tiles of each level."""
     data = path.read_bytes()
     with tifffile.TiffFile(path) as tiff:
-        places = [zip(p.dataoffsets, p.databytecounts, strict=True) for p in tiff.pages if p.is_tiled]
+        pages = [page for page in pages_of(tiff) if page.is_tiled]
+        places = [zip(page.dataoffsets, page.databytecounts, strict=True) for page in pages]
     return [[data[offset : offset + count] for offset, count in level] for level in places]
 
 
@@ -58,7 +60,8 @@ def test_plain_tiff_keeps_its_scale(tmp_path):
     deidentify_slide(source, tmp_path / "out.tif")
     with openslide.OpenSlide(tmp_path / "out.tif") as slide:
         assert slide.properties["openslide.mpp-x"] == "0.25"
-        assert np.array_equal(slide.read_region((0, 0), 0, (600, 400)).convert("RGB"), noise(600, 400))
+        pixels = np.asarray(slide.read_region((0, 0), 0, (600, 400)).convert("RGB"))
+        assert np.array_equal(pixels, noise(600, 400))
     assert b"Quispe" not in (tmp_path / "out.tif").read_bytes()
 
 
@@ -125,7 +128,7 @@ def test_comments_are_cut_out_of_jpeg_2000():
     short = picture_only(out.getvalue())
     assert b"Quispe" in out.getvalue()
     assert b"Quispe" not in short
-    assert np.array_equal(Image.open(io.BytesIO(short)), Image.open(out))
+    assert Image.open(io.BytesIO(short)).tobytes() == Image.open(out).tobytes()
 
 
 @pytest.mark.parametrize("stream", [b"", b"\xff", b"\xff\xd8", b"\xff\xd8\xff", b"\xff\xd8\xff\xfe\xff\xff", b"x" * 99])

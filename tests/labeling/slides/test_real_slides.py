@@ -28,7 +28,7 @@ OME = {
 SLIDES = {
     "slides/CMU-1-Small-Region.svs": 0.499,
     **{f"slides/{name}": mpp for name, (_, _, mpp) in OME.items()},
-    "slides/HE_example.tif": None,
+    "slides/HE_example.tif": 0.5,
     "slides/ihc.png": None,
     "shidc-ki67/p1_0299_1.jpg": None,
 }
@@ -96,7 +96,8 @@ def test_tiles_at_quality_100_are_openslides_to_the_pixel(real_data, tmp_path, n
         readable = tmp_path / "t.tif"
         build_pyramid(source, readable, mpp=found.mpp)
     if SLIDES[name] is not None:
-        assert (found.mpp, found.mpp_doubt) == (pytest.approx(SLIDES[name], rel=1e-3), "")
+        assert found.mpp == pytest.approx(SLIDES[name], rel=1e-3)
+        assert found.mpp_doubt == ""
     with SlideReader(readable) as reader, openslide.OpenSlide(readable) as slide:
         theirs = DeepZoomGenerator(slide, tile_size=TILE_PX, overlap=0)
         ours = TilePyramid(*reader.size)
@@ -106,4 +107,4 @@ def test_tiles_at_quality_100_are_openslides_to_the_pixel(real_data, tmp_path, n
             out = io.BytesIO()
             theirs.get_tile(level, (col, row)).save(out, "JPEG", quality=100, subsampling=0)
             tile = Image.open(io.BytesIO(render_tile(reader, level, col, row, quality=100)))
-            assert np.array_equal(tile, Image.open(out)), (col, row)
+            assert tile.tobytes() == Image.open(out).tobytes(), (col, row)
