@@ -329,6 +329,15 @@ def test_a_large_file_that_arrived_damaged_leaves_nothing_behind(people, png, la
     assert list((media.root() / "uploads").iterdir()) == []
 
 
+def test_a_whole_file_that_vanished_is_given_up_unless_its_folder_is_away(people):
+    upload = UploadFactory.create(study=people.study, owner=people.lab, offset_bytes=1000)
+    assert runs.finish_upload(str(upload.pk)) is None
+    assert Upload.objects.exists()
+    media.part_path(upload.pk).parent.mkdir()
+    assert runs.finish_upload(str(upload.pk)) is None
+    assert not Upload.objects.exists()
+
+
 class Killed(BaseException):
     """As if the process ended here."""
 
