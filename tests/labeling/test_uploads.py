@@ -312,6 +312,7 @@ def test_a_large_file_is_hashed_by_a_worker(people, png, large):
     minutes_ago(upload.pk)
     assert runs.whole_uploads() == [str(upload.pk)]
     slide_id = runs.finish_upload(str(upload.pk))
+    assert slide_id is not None
     assert client.head(url, **TUS)["X-Slide-Id"] == str(slide_id)
     assert Slide.objects.get(pk=slide_id).sha256 == hashlib.sha256(png).hexdigest()
     assert runs.whole_uploads() == []
