@@ -1,8 +1,12 @@
 """An upload in a real browser: cut off, reloaded, paused, and gone on with where it stopped."""
 
+import contextlib
 import hashlib
 import random
 import re
+import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +21,41 @@ from tests.e2e.conftest import Product, sign_in
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 SIDE = 3500
+SPEED = 5 * 10**6
 FILES = "input[type=file]:not([webkitdirectory])"
+
+
+class Line:
+    """A slow line to the product that can be pulled for good."""
+
+    def __init__(self, upstream_port: int) -> None:
+        self._upstream_port, self._open = upstream_port, list[socket.socket]()
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = int(self._listener.getsockname()[1])
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def pull(self) -> None:
+        """Cut what is open, and take nothing more."""
+        for end in (self._listener, *self._open):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                pair = [self._listener.accept()[0], socket.create_connection(("127.0.0.1", self._upstream_port))]
+                self._open += pair
+                for source, target in (pair, pair[::-1]):
+                    threading.Thread(target=self._pump, args=(source, target), daemon=True).start()
+
+    @staticmethod
+    def _pump(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while piece := source.recv(65536):
+                target.sendall(piece)
+                time.sleep(len(piece) / SPEED)
+            target.shutdown(socket.SHUT_RDWR)
 
 
 @dataclass
@@ -67,17 +105,16 @@ def uploads(product: Product, browser: Browser, tmp_path_factory: pytest.TempPat
 
 def test_a_line_that_breaks_and_a_reload_lose_no_byte(uploads: Uploads) -> None:
     page = uploads.page
-    uploads.open()
-    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 3 * 10**6}
-    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
+    line = Line(int(uploads.product.address.rpartition(":")[2]))
+    page.goto(f"http://127.0.0.1:{line.port}/studies/{uploads.study}/slides")
+    expect(page.get_by_role("button", name="Upload slides").first).to_be_visible()
     uploads.choose(uploads.file)
     wait_for(page, lambda: uploads.row()[0] > 0)
-    page.context.set_offline(True)
+    line.pull()
     expect(page.get_by_text("The line is down. It goes on by itself.")).to_be_visible(timeout=90_000)
     page.wait_for_timeout(2000)
     offset, size = uploads.row()
     assert 0 < offset < size == uploads.file.stat().st_size
-    page.context.set_offline(False)
 
     uploads.open()
     panel = page.get_by_role("region", name="Not finished")
