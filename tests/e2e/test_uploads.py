@@ -123,7 +123,7 @@ def test_a_line_that_breaks_and_a_reload_lose_no_byte(uploads: Uploads) -> None:
     offsets: list[str | None] = []
     page.on("request", lambda r: offsets.append(r.headers.get("upload-offset")) if r.method == "PATCH" else None)
     uploads.choose(uploads.file)
-    expect(page.get_by_text("Uploaded", exact=True)).to_be_visible(timeout=90_000)
+    is_uploaded(page)
     assert offsets[0] == str(offset)
     expect(panel).to_be_hidden()
     expect(page.get_by_role("link", name="Label S001")).to_be_visible(timeout=120_000)
@@ -165,7 +165,7 @@ def test_a_pause_holds_and_a_sign_out_sends_nothing_under_another_name(uploads: 
     page.unroute("**/api/uploads/*")
     change_person(uploads, "admin")
     open_study(page)
-    expect(page.get_by_text("Uploaded", exact=True)).to_be_visible(timeout=90_000)
+    is_uploaded(page)
     with uploads.product.database() as cursor:
         cursor.execute(
             "SELECT count(*), count(DISTINCT owner_id) FROM labeling_upload WHERE study_id = %s", [uploads.study]
@@ -191,6 +191,12 @@ def open_study(page: Page) -> None:
     page.get_by_role("link", name="TILscope").first.click()
     page.wait_for_url("**/studies")
     page.get_by_text("Sent in pieces").first.click()
+
+
+def is_uploaded(page: Page) -> None:
+    """Wait until the panel says so."""
+    panel = page.get_by_role("region", name="Uploads")
+    expect(panel.get_by_text(re.compile("^Uploaded"))).to_be_visible(timeout=90_000)
 
 
 def wait_for(page: Page, reached: Callable[[], bool]) -> None:
