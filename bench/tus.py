@@ -127,9 +127,9 @@ class _Part:
     def __init__(self, file: BinaryIO, length: int) -> None:
         self._file, self._left = file, length
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
         """Read on, up to the part's end."""
-        piece = self._file.read(min(size, self._left))
+        piece = self._file.read(self._left if size < 0 else min(size, self._left))
         self._left -= len(piece)
         return piece
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import django
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from bench.measure import main
 from bench.tus import TusClient, signed_in
@@ -121,11 +121,11 @@ class Watched:
             self.peak = max(self.peak, self._now())
 
     def _now(self) -> int:
-        return sum(process.memory_info().rss for process in self._root.children(recursive=True))
+        return int(sum(process.memory_info().rss for process in self._root.children(recursive=True)))
 
     def _cpu_s(self) -> float:
         times = [process.cpu_times() for process in self._root.children(recursive=True)]
-        return sum(found.user + found.system for found in times)
+        return float(sum(found.user + found.system for found in times))
 
     def figures(self, size: int) -> dict[str, float]:
         """Give memory in MB, and seconds of a core for each gigabyte."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
-from config.errors import DomainError
+from config.errors import NotFoundError
 from labeling import arrivals, media
 from labeling.models import Upload
 
@@ -36,10 +36,20 @@ def finish_upload(upload_id: str) -> int | None:
         return None
     try:
         slide = arrivals.finish(upload)
-    except DomainError as error:
+    except arrivals.HashMismatchError as error:
         logger.warning("upload %s became no slide: %s", upload_id, error.message)
         return None
+    except NotFoundError:
+        _give_up(upload)
+        return None
     return slide.pk if slide else None
+
+
+def _give_up(upload: Upload) -> None:
+    """Remove the row of bytes that are gone, unless the whole folder is away: it may come back."""
+    logger.error("the bytes of upload %s are gone", upload.pk)
+    if media.part_path(upload.pk).parent.is_dir():
+        arrivals.discard(upload.pk)
 
 
 def whole_uploads() -> list[str]:

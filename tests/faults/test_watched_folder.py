@@ -51,8 +51,9 @@ class Watcher:
 def folder(tmp_path, settings) -> Path:
     settings.MEDIA_ROOT = str(tmp_path / "media")
     Path(settings.MEDIA_ROOT).mkdir()
-    (tmp_path / "scans").mkdir()
-    return tmp_path / "scans"
+    folder: Path = tmp_path / "scans"
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture

@@ -312,6 +312,7 @@ def test_a_large_file_is_hashed_by_a_worker(people, png, large):
     minutes_ago(upload.pk)
     assert runs.whole_uploads() == [str(upload.pk)]
     slide_id = runs.finish_upload(str(upload.pk))
+    assert slide_id is not None
     assert client.head(url, **TUS)["X-Slide-Id"] == str(slide_id)
     assert Slide.objects.get(pk=slide_id).sha256 == hashlib.sha256(png).hexdigest()
     assert runs.whole_uploads() == []
@@ -327,6 +328,15 @@ def test_a_large_file_that_arrived_damaged_leaves_nothing_behind(people, png, la
     assert client.head(url, **TUS).status_code == 404
     assert (list(media.stored()), Slide.objects.count()) == ([], 0)
     assert list((media.root() / "uploads").iterdir()) == []
+
+
+def test_a_whole_file_that_vanished_is_given_up_unless_its_folder_is_away(people):
+    upload = UploadFactory.create(study=people.study, owner=people.lab, offset_bytes=1000)
+    assert runs.finish_upload(str(upload.pk)) is None
+    assert Upload.objects.exists()
+    media.part_path(upload.pk).parent.mkdir()
+    assert runs.finish_upload(str(upload.pk)) is None
+    assert not Upload.objects.exists()
 
 
 class Killed(BaseException):
