@@ -13,7 +13,11 @@ from labeling.permissions import ALL_ROLES
 MAX_L0 = 2**31 - 1
 MPP_RANGE = (0.01, 100)
 _NO_SUCH_PIXEL = "A pixel of a slide measures between 0.01 and 100 µm. Check the length and its unit."
-MPP_WORDS: dict[str, Any] = {"min_value": _NO_SUCH_PIXEL, "max_value": _NO_SUCH_PIXEL, "invalid": "The scale must be a number."}
+MPP_WORDS: dict[str, Any] = {
+    "min_value": _NO_SUCH_PIXEL,
+    "max_value": _NO_SUCH_PIXEL,
+    "invalid": "The scale must be a number.",
+}
 Plain = serializers.Serializer[Any]
 
 
