@@ -70,7 +70,9 @@ def scale_changes(slide: Slide) -> list[ScaleChange]:
     events = apps.get_model("labeling.SlideEvent").objects.filter(pgh_obj=slide).order_by("pgh_id")
     rows = list(events.values_list("pgh_created_at", "pgh_context__metadata__user", "mpp", "mpp_source"))
     people = User.objects.in_bulk({user for _, user, _, _ in rows if user})
-    changes, before, said = [], None, ""
+    changes: list[ScaleChange] = []
+    before: float | None = None
+    said = ""
     for at, user, mpp, source in rows:
         if mpp != before or (said and source != said):
             changes.append(ScaleChange(at, people[user].name if user in people else None, before, mpp, source))

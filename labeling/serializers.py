@@ -14,7 +14,11 @@ MAX_L0 = 2**31 - 1
 MAX_SLIDES_AT_ONCE = 500
 MPP_RANGE = (0.01, 100)
 _NO_SUCH_PIXEL = "A pixel of a slide measures between 0.01 and 100 µm. Check the length and its unit."
-MPP_WORDS = {"min_value": _NO_SUCH_PIXEL, "max_value": _NO_SUCH_PIXEL, "invalid": "The scale must be a number."}
+MPP_WORDS: dict[str, Any] = {
+    "min_value": _NO_SUCH_PIXEL,
+    "max_value": _NO_SUCH_PIXEL,
+    "invalid": "The scale must be a number.",
+}
 Plain = serializers.Serializer[Any]
 
 
@@ -244,7 +248,7 @@ class ScaleChangeSerializer(Plain):
     person = serializers.CharField(allow_null=True)
     before = serializers.FloatField(allow_null=True)
     after = serializers.FloatField(allow_null=True)
-    source = serializers.ChoiceField(choices=ScaleSource.choices, allow_blank=True)
+    source = serializers.ChoiceField(choices=ScaleSource.choices, allow_blank=True)  # type: ignore[assignment]
 
 
 class SlidesSerializer(Plain):
