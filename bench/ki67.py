@@ -60,7 +60,7 @@ class Photo:
     @property
     def positive(self) -> Points:
         """Cells that count."""
-        return self.cells[self.kinds == POSITIVE]
+        return np.asarray(self.cells[self.kinds == POSITIVE])
 
     @classmethod
     def read(cls, path: Path) -> "Photo":

@@ -1,8 +1,10 @@
 """Hundreds of slides: found, sorted, chosen, and changed or deleted many at once."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -26,7 +28,7 @@ def codes(client, study, query="", end="slides"):
 def shelf(people):
     """Four slides of the study that differ in everything, and one of another study."""
     rosa = UserFactory.create(first_name="Rosa", last_name="Vega")
-    facts = [
+    facts: list[dict[str, Any]] = [
         {"case_code": "B-2", "stain": "CD3", "width": 900, "height": 900, "mpp": 0.5, "note": "torn edge"},
         {"case_code": "", "stain": "CD8", "width": 100, "height": 100, "uploaded_by": rosa},
         {"case_code": "B-1", "stain": "", "width": 50_000, "height": 60_000, "mpp": 0.25},
@@ -36,7 +38,7 @@ def shelf(people):
     for number, fact in enumerate(facts, start=1):
         when = datetime(2026, 11, number, 12, tzinfo=UTC)
         defaults = {"uploaded_by": people.lab, "created_at": when}
-        slides.append(SlideFactory.create(study=people.study, number=number, **{**defaults, **fact}))
+        slides.append(SlideFactory.create(study=people.study, number=number, **(defaults | fact)))
     SlideFactory.create(case_code="B-1", stain="CD3", uploaded_by=UserFactory.create(first_name="Elsewhere"))
     for x in (50, 60):
         LabelFactory.create(patch=PatchFactory.create(slide=slides[1], x_l0=x, y_l0=50))
@@ -161,7 +163,7 @@ def test_many_slides_are_changed_and_each_change_is_kept_in_the_history(people, 
     act(people.client("lab"), people.study, "slide-changes", shelf[:1], changes={"stain": "Ki-67"})
     shelf[0].refresh_from_db()
     assert (shelf[0].stain, shelf[0].note) == ("Ki-67", "torn edge")
-    events = Slide.pgh_event_model.objects.filter(pgh_obj=shelf[0]).order_by("pgh_id")
+    events = apps.get_model("labeling", "SlideEvent").objects.filter(pgh_obj=shelf[0]).order_by("pgh_id")
     assert [(event.case_code, event.stain) for event in events] == [("B-2", "CD3"), ("26-9", "CD3"), ("26-9", "Ki-67")]
 
 

@@ -744,7 +744,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Decides who may see the tiles of a slide; for a few seconds ``TileDoor`` goes by what it decided. */
+        /**
+         * @description A view whose every method states its rule.
+         *
+         *     ``access`` maps methods to rules. Where a rule is about members, ``locate`` turns the address's arguments into the
+         *     object (a Study, or anything with ``study_id``) or raises NotFoundError; it is kept as ``self.found``.
+         */
         get: operations["slide_tile"];
         put?: never;
         post?: never;
