@@ -210,9 +210,8 @@ def _listen(answers: int, until: float) -> list[str]:
 def _ending(phase: str, status: int, *, late: bool) -> str:
     if phase == "read":
         return "crashed: late" if late else f"crashed: status {status}"
-    if late:
-        return f"slide_{'inspection' if phase == 'inspect' else phase}_timeout"
-    return f"slide_damaged: status {status}"
+    step = "inspection" if phase == "inspect" else phase
+    return child._failure(step, os.waitstatus_to_exitcode(status), late=late).code
 
 
 def run(sources: list[Path], *, count: int, first: int = 0) -> list[dict[str, object]]:
