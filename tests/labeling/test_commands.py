@@ -70,11 +70,6 @@ GEOJSON = json.dumps(
 )
 
 
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [(CSV, []), (JSON, ["--map", "1=Positive", "2=Negative"]), (GEOJSON, [])],
-    ids=["csv", "json", "geojson"],
-)
 def test_the_thumbnail_of_a_slide_of_many_files_is_not_taken_for_the_slide(people, tmp_path, capsys):
     write_png(tmp_path / "slide.mrxs", drawn_pixels(90, 80))
     with pytest.raises(CommandError, match="1 of 1 files were refused"):
@@ -82,6 +77,11 @@ def test_the_thumbnail_of_a_slide_of_many_files_is_not_taken_for_the_slide(peopl
     assert "A MIRAX slide consists of several files" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [(CSV, []), (JSON, ["--map", "1=Positive", "2=Negative"]), (GEOJSON, [])],
+    ids=["csv", "json", "geojson"],
+)
 def test_points_become_patches_with_the_slides_pixels(text, told, people, field, tmp_path, capsys):
     path = tmp_path / "points"
     path.write_text(text)

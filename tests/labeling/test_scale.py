@@ -15,7 +15,7 @@ from tests.factories import SlideFactory
 from tests.labeling.conftest import drawn_pixels
 
 pytestmark = pytest.mark.django_db
-MIGRATION = importlib.import_module("labeling.migrations.0010_where_scales_are_from")
+MIGRATION = importlib.import_module("labeling.migrations.0014_where_scales_are_from")
 
 
 @pytest.fixture
