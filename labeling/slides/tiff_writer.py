@@ -7,6 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 _INLINE_BYTES = 8
 _TILE_OFFSETS, _TILE_BYTE_COUNTS = 324, 325
 
@@ -77,10 +80,21 @@ class TileFile:
             tiles: its compressed tiles, by rows; empty ones stay empty.
             tags: everything else a reader is told.
         """
-        places: list[tuple[int, int]] = []
-        for tile in tiles:
-            places.append((self._append(tile) if tile else 0, len(tile)))
-        offsets, counts = zip(*places, strict=True)
+        offsets, counts = zip(*(self.put(tile) for tile in tiles), strict=True)
+        self.add_image(offsets, counts, tags)
+
+    def put(self, tile: bytes) -> tuple[int, int]:
+        """Write one compressed tile, for images that show it; gives its (offset, size)."""
+        return (self._append(tile) if tile else 0), len(tile)
+
+    def add_image(self, offsets: ArrayLike, counts: ArrayLike, tags: list[Tag]) -> None:
+        """Write an image of tiles that are in the file; several places may show the same.
+
+        Args:
+            offsets: of the tiles, by rows.
+            counts: their sizes, bytes.
+            tags: everything else a reader is told.
+        """
         told = [*tags, _long8(_TILE_OFFSETS, offsets), _long8(_TILE_BYTE_COUNTS, counts)]
         entries = [self._entry(tag) for tag in sorted(told, key=lambda tag: tag.code)]
         directory = self._append(struct.pack("<Q", len(entries)) + b"".join(entries) + bytes(8))
@@ -101,5 +115,6 @@ class TileFile:
         return place
 
 
-def _long8(code: int, values: tuple[int, ...]) -> Tag:
-    return Tag(code, 16, len(values), struct.pack(f"<{len(values)}Q", *values))
+def _long8(code: int, values: ArrayLike) -> Tag:
+    numbers = np.asarray(values, dtype="<u8").ravel()
+    return Tag(code, 16, len(numbers), numbers.tobytes())

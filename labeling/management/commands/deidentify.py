@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,10 @@ from labeling.services import access_record
 from labeling.slides.deidentify import deidentify_slide
 
 
-def _stored(slide: Slide) -> Path:
+def _stored(slide: Slide) -> AbstractContextManager[Path]:
     if slide.state != SlideState.READY:
         raise CommandError(f"Slide {slide.code} is not ready: only what can be read can be copied.")
-    return media.path_of(slide.file_sha256)
+    return media.held(slide.file_sha256)
 
 
 class Command(BaseCommand):
@@ -44,8 +45,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no folder {out.absolute().parent}.")
         file = Path(options["slide"])
         slide = None if file.is_file() else find_slide(options["slide"], options["study"])
-        with in_words():
-            source = file if slide is None else _stored(slide)
+        with in_words(), nullcontext(file) if slide is None else _stored(slide) as source:
             copy = deidentify_slide(source, out, on_progress=Ticker(self.stderr, "tiles"))
         if slide is not None:
             user = find_user(options["user"], slide.study)
