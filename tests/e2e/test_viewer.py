@@ -58,7 +58,8 @@ class Viewing:
         return self.page.locator("[data-past]").inner_text().strip()
 
     def pixel(self) -> tuple[int, int, int]:
-        """The colour on the viewer's canvas in the middle of the stage."""
+        """The colour on the viewer's canvas in the middle of the stage, once it is drawn."""
+        self.page.wait_for_function(f"({MIDDLE_PIXEL})()[3] === 255")
         found = self.page.evaluate(MIDDLE_PIXEL)
         return found[0], found[1], found[2]
 
