@@ -18,7 +18,7 @@ from labeling.choices import Role
 from labeling.models import Study, Upload
 from labeling.permissions import SIGNED_IN, Api, check_member, member, person
 from labeling.serializers import UploadSerializer
-from labeling.services import Progress, upload_append, upload_create, upload_remove
+from labeling.services import Progress, upload_append, upload_create, upload_remove, upload_state
 
 SENDERS = member(Role.LAB, Role.ADMIN)
 OFFSET_TYPE = "application/offset+octet-stream"
@@ -156,7 +156,7 @@ class UploadApi(TusApi):
     @extend_schema(operation_id="upload_state", responses={200: None}, parameters=[_header("Tus-Resumable")])
     def head(self, request: Request, upload_id: UUID) -> Response:
         upload = self._mine(request, upload_id)
-        return Response(headers={"Upload-Length": str(upload.size_bytes), **_where(upload)})
+        return Response(headers={"Upload-Length": str(upload.size_bytes), **_where(upload_state(upload=upload))})
 
     @extend_schema(
         operation_id="upload_append",

@@ -9,7 +9,8 @@ from pathlib import Path
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
-from config.errors import NotFoundError
+from config import bucket
+from config.errors import NotFoundError, UnavailableError
 from labeling import arrivals, media
 from labeling.models import Upload
 
@@ -32,11 +33,12 @@ def finish_upload(upload_id: str) -> int | None:
         The slide's id; None where there is nothing to do, or nothing that can be done.
     """
     upload = _whole().filter(pk=upload_id).first()
-    if upload is None:
+    # With a bucket, the half-file may lie on another machine's disk: its web server finishes it.
+    if upload is None or (bucket.in_use() and not media.part_path(upload.pk).exists()):
         return None
     try:
         slide = arrivals.finish(upload)
-    except arrivals.HashMismatchError as error:
+    except (arrivals.HashMismatchError, UnavailableError) as error:
         logger.warning("upload %s became no slide: %s", upload_id, error.message)
         return None
     except NotFoundError:

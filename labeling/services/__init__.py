@@ -26,7 +26,7 @@ from labeling.services.quotas import QuotaError, quota_check
 from labeling.services.slide_imports import slide_import
 from labeling.services.slides import Outcome, slide_delete, slide_register, slide_update, slides_delete, slides_update
 from labeling.services.studies import ClassSpec, study_create, study_update
-from labeling.services.uploads import Progress, upload_append, upload_create, upload_remove
+from labeling.services.uploads import Progress, upload_append, upload_create, upload_remove, upload_state
 from labeling.services.watching import Looked, Watch
 
 __all__ = [
@@ -73,4 +73,5 @@ __all__ = [
     "upload_append",
     "upload_create",
     "upload_remove",
+    "upload_state",
 ]

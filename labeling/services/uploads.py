@@ -211,6 +211,19 @@ def _whole(upload: Upload) -> Progress:
     return Progress(upload.size_bytes, slide.pk)
 
 
+def upload_state(*, upload: Upload) -> Progress:
+    """Tell how far an upload is; with a bucket, a whole one is put there that could not be put before.
+
+    Raises:
+        HashMismatchError: see ``upload_append``.
+        BucketUnreachableError: the bucket does not answer yet.
+    """
+    is_whole = upload.offset_bytes == upload.size_bytes
+    if is_whole and upload.slide_id is None and bucket.in_use():
+        return _whole(upload)
+    return Progress(upload.offset_bytes, upload.slide_id)
+
+
 def upload_remove(*, upload: Upload) -> None:
     """Take an upload back, with what has arrived of it; a slide made from it stays."""
     arrivals.discard(upload.pk)

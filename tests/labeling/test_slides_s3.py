@@ -53,14 +53,30 @@ def test_an_upload_is_in_the_bucket_before_it_is_a_slide(people, s3, own_media, 
     s3.kill()
     refused = send(client, url, cut, png[cut:])
     assert (refused.status_code, refused.json()["code"]) == (503, "media_unreachable")
-    assert client.head(url, **TUS)["Upload-Offset"] == str(cut)
+    assert client.head(url, **TUS).status_code == 503
+    assert runs.finish_upload(str(Upload.objects.get().pk)) is None
     assert not Slide.objects.exists()
     s3.start()
-    assert send(client, url, cut, png[cut:]).status_code == 204
+    whole = client.head(url, **TUS)
+    assert (whole["Upload-Offset"], whole["X-Slide-Id"]) == (str(len(png)), str(Slide.objects.get().pk))
     sha256 = hashlib.sha256(png).hexdigest()
     assert s3.objects() == {media.key_of(sha256): len(png)}
     assert Slide.objects.get().sha256 == sha256
     assert not media.part_path(Upload.objects.get().pk).exists()
+
+
+def test_a_worker_without_the_half_file_leaves_it_to_the_machine_that_has_it(people, s3, own_media, png):
+    client = people.client("lab")
+    url = create(client, people, len(png))["Location"]
+    s3.kill()
+    send(client, url, 0, png)
+    s3.start()
+    upload = Upload.objects.get()
+    part = media.part_path(upload.pk)
+    part.rename(own_media / "elsewhere")
+    assert runs.finish_upload(str(upload.pk)) is None
+    (own_media / "elsewhere").rename(part)
+    assert runs.finish_upload(str(upload.pk)) == Slide.objects.get().pk
 
 
 def test_a_worker_on_another_machine_prepares_it_and_the_web_server_shows_it(people, slide, own_media):
