@@ -23,7 +23,7 @@ DESCRIPTION = (
     "Drawn by program from a seed: no patient is behind it. One slide, six fields, 400 labelled patches, a model "
     "trained on them and one finished detection. Label a few more cells, train again, or upload a slide of your own."
 )
-SEED = 1
+SEED, STAIN = 1, "CD3"
 Say = Callable[[str], None]
 
 
@@ -85,7 +85,7 @@ def _bring_in(study: Study, user: User, code: str, number: int, say: Say) -> Non
         size_bytes = path.stat().st_size
         sha256 = media.store_file(path)
     slide, _ = labeling.slide_register(study=study, user=user, sha256=sha256, size_bytes=size_bytes)
-    labeling.slide_update(slide=slide, changes={"case_code": code})
+    labeling.slide_update(slide=slide, changes={"case_code": code, "stain": STAIN})
 
 
 def _draw(folder: Path, number: int, say: Say) -> Path:
