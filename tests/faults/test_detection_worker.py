@@ -57,8 +57,8 @@ def broker() -> redis.Redis:
     return redis.Redis.from_url(settings.REDIS_URL)
 
 
-def begin(slide: Slide, *, block_px: int = 512) -> DetectionRun:
-    return start_detection(slide, params={"block_px": block_px})
+def begin(slide: Slide) -> DetectionRun:
+    return start_detection(slide, params={"block_px": 512})
 
 
 def state(run: DetectionRun) -> str:
@@ -103,19 +103,23 @@ def test_a_killed_worker_costs_seconds_and_changes_no_point(workers, slide):
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("workers", [1, 2, 4], indirect=True, ids=lambda processes: f"{processes} processes")
-def test_twenty_kills_and_an_emptied_broker_change_no_point(workers, slide):
-    calm = begin(slide, block_px=256)
+def test_twenty_kills_and_an_emptied_broker_change_no_point(workers, checkpoint, tmp_path):
+    study = StudyFactory.create()
+    current_model(study, checkpoint)
+    slide = store_slide(study, disc_field(2 * SIDE, 2 * SIDE, scattered(2 * SIDE, 2 * SIDE)), tmp_path)
+    calm = begin(slide)
     workers.wait_until(lambda: ended(calm), seconds=4 * WAIT_S)
 
-    disturbed, chance = begin(slide, block_px=256), random.Random(KILLS)
+    disturbed, chance = begin(slide), random.Random(KILLS)
     for number in range(KILLS):
-        more = disturbed.done + chance.randint(2, 10)
+        more = disturbed.done + chance.randint(1, 4)
         workers.wait_until(lambda more=more: blocks_done(disturbed) >= more, seconds=WAIT_S)
+        assert state(disturbed) == RunState.RUNNING
         workers.kill_detection()
+        workers.forgive()
         if number == KILLS // 2:
             broker().flushall()
-    assert state(disturbed) == RunState.RUNNING
-    workers.wait_until(lambda: ended(disturbed), seconds=WAIT_S)
+    workers.wait_until(lambda: ended(disturbed), seconds=4 * WAIT_S)
 
     assert (calm.state, state(disturbed)) == (RunState.DONE, RunState.DONE)
     assert disturbed.points_sha256 == calm.points_sha256
