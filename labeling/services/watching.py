@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from config.errors import DomainError
+from config.errors import DomainError, UnavailableError
 from labeling.models import Slide, Study, User, WatchedFile
 from labeling.services.slide_imports import slide_import
 
@@ -110,7 +110,8 @@ class Watch:
         try:
             slide, made = slide_import(study=self.study, user=self.user, path=path, on_piece=self.on_piece)
         except DomainError as error:
-            return Looked(path, None, error.message, again=error.code in PASSING)
+            again = error.code in PASSING or isinstance(error, UnavailableError)
+            return Looked(path, None, error.message, again=again)
         except OSError as error:
             return Looked(path, None, f"It cannot be read: {error.strerror}.", again=True)
         return Looked(path, slide, "" if made else "this file was here already")

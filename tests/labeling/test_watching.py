@@ -202,3 +202,15 @@ def test_the_quota_is_set_and_shown(people, capsys):
         assert words in capsys.readouterr().out
     with pytest.raises(CommandError):
         call_command("study_quota", "--study", people.study.name, "--gb", "-1")
+
+
+def test_a_bucket_that_is_away_puts_a_file_off_and_does_not_refuse_it(watch, folder, s3):
+    scan(folder / "a.png")
+    looked(watch, 0)
+    s3.kill()
+    [(name, slide, why)] = looked(watch, STILL_S)
+    assert (name, slide) == ("a.png", None)
+    assert "does not answer" in why
+    assert not WatchedFile.objects.exists()
+    s3.start()
+    assert looked(watch, STILL_S + 60) == [("a.png", "S001", "")]
