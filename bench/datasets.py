@@ -12,11 +12,9 @@ import multiprocessing
 import shutil
 import struct
 import tempfile
-import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,7 @@ import django
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.measure import main
+from bench.measure import looking, main
 
 COUNT, SEED = 50_000, 7
 FEW, STEPS = 1000, 3
@@ -185,24 +183,11 @@ class Peak:
     """The most memory of this process, MB: all of it (VmHWM), and without mapped files (RssAnon)."""
 
     def __init__(self) -> None:
-        self.own_kb, self._over = 0, threading.Event()
+        self.own_kb = 0
 
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Look while something is done."""
-        thread = threading.Thread(target=self._watch, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            self._over.set()
-            thread.join()
-
-    def _watch(self) -> None:
-        while True:
-            self.own_kb = max(self.own_kb, status_kb("RssAnon"))
-            if self._over.wait(0.05):
-                return
+    def look(self) -> None:
+        """Note how much it is now."""
+        self.own_kb = max(self.own_kb, status_kb("RssAnon"))
 
     def figures(self) -> dict[str, float]:
         """Give both."""
@@ -219,7 +204,7 @@ def _in_child(work: Callable[..., Any], arguments: tuple[Any, ...], answers: Any
     django.setup()
     nothing()
     peak, began = Peak(), time.perf_counter()
-    with peak.watched():
+    with looking(peak.look):
         result = work(*arguments)
     answers.send((result, {"seconds": round(time.perf_counter() - began, 2), **peak.figures()}))
 

@@ -4,8 +4,10 @@ import argparse
 import json
 import os
 import platform
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,25 @@ def best_of(times: int, work: Callable[[], object]) -> float:
         work()
         found.append(time.perf_counter() - began)
     return min(found)
+
+
+@contextmanager
+def looking(look: Callable[[], None], *, every_s: float = 0.05) -> Iterator[None]:
+    """Look at something again and again, in a thread, while something else is done."""
+    over = threading.Event()
+
+    def watch() -> None:
+        look()
+        while not over.wait(every_s):
+            look()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def machine() -> dict[str, Any]:

@@ -11,7 +11,6 @@ import os
 import shutil
 import socket
 import tempfile
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -23,7 +22,7 @@ from typing import Any
 import django
 import psutil  # type: ignore[import-untyped]
 
-from bench.measure import main
+from bench.measure import looking, main
 from bench.tus import TusClient, signed_in
 from launcher.process import GuardedProcess
 from launcher.processes import server_processes
@@ -33,7 +32,7 @@ COUNT = 2000
 MB = 10**6
 PIECE = 16 * 1024**2
 WARMING, WARMING_MB = 12, 12
-START_S, SAMPLE_S = 60, 0.05
+START_S = 60
 
 
 def write_file(path: Path, size: int) -> str:
@@ -101,24 +100,13 @@ class Watched:
 
     def __init__(self, process: GuardedProcess) -> None:
         assert process.guard is not None
-        self._root, self._over = psutil.Process(process.guard.pid), threading.Event()
+        self._root = psutil.Process(process.guard.pid)
         self.before = self.peak = self._now()
         self._computed = self._cpu_s()
 
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Look while something is done."""
-        thread = threading.Thread(target=self._watch, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            self._over.set()
-            thread.join()
-
-    def _watch(self) -> None:
-        while not self._over.wait(SAMPLE_S):
-            self.peak = max(self.peak, self._now())
+    def look(self) -> None:
+        """Note how much it is now."""
+        self.peak = max(self.peak, self._now())
 
     def _now(self) -> int:
         return int(sum(process.memory_info().rss for process in self._root.children(recursive=True)))
@@ -166,7 +154,7 @@ def measure(count: int) -> dict[str, Any]:
             client = TusClient(port, study, headers)
             warm(client, folder)
             watched = Watched(web)
-            with watched.watched():
+            with looking(watched.look):
                 seconds = send(client, path, sha256)
             figures = watched.figures(size)
     rates = {name: round(count / taken, 1) for name, taken in {**seconds, "naive": plain}.items()}

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import struct
-import tempfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +13,7 @@ import pyvips
 from PIL import Image
 
 from labeling.drawn.tissue import Tissue
+from labeling.slides.publishing import whole_or_absent
 
 TILE_PX: Final = 256
 _BIG_TIFF_PX: Final = 4_000_000_000
@@ -42,7 +40,7 @@ def write_slide(
     feed = _PixelFeed(tissue, on_progress)
     source = pyvips.SourceCustom()
     source.on_read(feed.read)
-    with whole_file(Path(path)) as temporary:
+    with whole_or_absent(Path(path)) as temporary:
         try:
             image = pyvips.Image.new_from_source(source, "", access="sequential", fail_on="truncated")
             pixels_per_mm = 1000 / tissue.mpp
@@ -75,7 +73,7 @@ def write_field(tissue: Tissue, path: str | Path, box: tuple[int, int, int, int]
     target = Path(path)
     dots_per_inch = (25_400 / tissue.mpp,) * 2
     kind = "PNG" if target.suffix.lower() == ".png" else "JPEG"
-    with whole_file(target) as temporary:
+    with whole_or_absent(target) as temporary:
         Image.fromarray(tissue.render(*box)).save(temporary, kind, quality=quality, dpi=dots_per_inch)
 
 
@@ -124,19 +122,3 @@ class _PixelFeed:
 
 def _png_chunk(kind: bytes, data: bytes) -> bytes:
     return b"".join((struct.pack(">I", len(data)), kind, data, struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))))
-
-
-@contextmanager
-def whole_file(target: Path) -> Iterator[Path]:
-    """A temporary name beside the target that takes its place when all went well."""
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=target.suffix, dir=target.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -10,7 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from labeling.drawn.slide_file import TILE_PX, whole_file
+from labeling.drawn.slide_file import TILE_PX
+from labeling.slides.publishing import whole_or_absent
 from labeling.slides.tiff_writer import Tag, TileFile, long, opaque, rational, short, text
 
 RGB: Final = 2
@@ -64,7 +65,7 @@ def write_tiles(path: Path, tiles: Sequence[bytes], levels: Sequence[Level], loo
         look: what the file says of its tiles.
     """
     look = look or Look()
-    with whole_file(path) as temporary, TileFile(temporary) as file:
+    with whole_or_absent(path) as temporary, TileFile(temporary) as file:
         places = np.array([file.put(tile) for tile in tiles], dtype=np.uint64).reshape(-1, 2)
         for n, level in enumerate(levels):
             offsets, counts = places[level.tiles.ravel()].T
