@@ -24,8 +24,8 @@ COPY detection detection
 COPY --from=frontend /src/dist frontend/dist
 USER tilscope
 EXPOSE 8000
-CMD ["gunicorn", "config.wsgi", "--bind=0.0.0.0:8000", "--worker-class=gthread", "--workers=4", "--threads=8", \
-     "--timeout=120", "--forwarded-allow-ips=*", "--no-control-socket"]
+CMD ["gunicorn", "config.wsgi", "--config=python:config.gunicorn", "--bind=0.0.0.0:8000", \
+     "--worker-class=gthread", "--workers=4", "--threads=8", "--timeout=120", "--forwarded-allow-ips=*", "--no-control-socket"]
 
 FROM nginx:1.28-alpine AS proxy
 COPY deploy/nginx.conf /etc/nginx/nginx.conf

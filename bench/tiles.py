@@ -46,6 +46,7 @@ CLIENTS, CORES, SEED = 8, 2, 3
 LOOKS, LEVELS_OF_A_LOOK, VIEW = 20, 6, (6, 4)
 WARM_S = 6.0
 ROUNDS = 3
+OUR_HOOKS = "config.gunicorn"
 REAL = Path("slides") / "CMU-1-Small-Region.svs"
 PEERS = {
     "openslide": ("openslide-python", "bench.tile_peers:openslide_example", deepzoom_grid),
@@ -64,19 +65,22 @@ class Server:
         port: it listens on.
         paths: of each slide, its tiles in the order of somebody who looks around.
         cookies: one header line for each client.
+        hooks: module of its own gunicorn settings, if it has any.
     """
 
     command: list[str]
     port: int
     paths: dict[str, list[str]]
     cookies: list[str]
+    hooks: str = ""
 
     @contextmanager
     def running(self) -> Iterator[list[int]]:
         """Start it afresh; gives the process ids of its workers, which have loaded all they need."""
         with tempfile.TemporaryDirectory() as folder:
             command = [*self.command, "--config=python:bench.tile_workers"]
-            process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "TILSCOPE_BENCH_READY": folder})
+            hooks = {"TILSCOPE_BENCH_READY": folder, "TILSCOPE_BENCH_HOOKS": self.hooks}
+            process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **hooks})
             try:
                 yield _wait_for(Path(folder), workers=_number(self.command, "--workers"))
             finally:
@@ -180,7 +184,7 @@ def our_server(slides: dict[str, Path]) -> Server:
         for name, path in slides.items()
     }
     port = free_port()
-    return Server(web_command(port), port, paths, [signed_in(study, n) for n in range(CLIENTS)])
+    return Server(web_command(port), port, paths, [signed_in(study, n) for n in range(CLIENTS)], OUR_HOOKS)
 
 
 def taken_in(study: "Study", owner: "User", path: Path) -> int:

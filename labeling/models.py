@@ -165,6 +165,7 @@ class Slide(Leased):
     size_bytes = models.BigIntegerField()
     pyramid_sha256 = models.CharField(max_length=64, blank=True, help_text="empty: the original is read directly")
     thumbnail_sha256 = models.CharField(max_length=64, blank=True, help_text="the whole slide as a small JPEG")
+    overview_sha256 = models.CharField(max_length=64, blank=True, help_text="empty: no coarse tiles were drawn ahead")
     format = models.CharField(max_length=20, blank=True)
     width = models.PositiveIntegerField(null=True, blank=True)
     height = models.PositiveIntegerField(null=True, blank=True)

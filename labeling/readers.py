@@ -5,9 +5,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from weakref import WeakValueDictionary
 
 from labeling import media
-from labeling.slides.reader import SlideReader
+from labeling.slides.reader import SlideFacts, SlideReader
 
 KEEP = 8
 LOOK_S = 1.0
@@ -24,8 +26,9 @@ class ReaderPool:
 
     def __init__(self, keep: int = KEEP) -> None:
         self._keep = keep
-        self._lock = threading.Lock()
+        self._lock, self._opening = threading.Lock(), threading.Lock()
         self._idle: OrderedDict[tuple[str, int], SlideReader] = OrderedDict()
+        self._facts: WeakValueDictionary[str, SlideFacts] = WeakValueDictionary()
         self._look_at = 0.0
 
     @contextmanager
@@ -35,7 +38,7 @@ class ReaderPool:
             self._close_gone()
         # OpenSlide opens the file by its name with every read.
         with media.held(sha256) as path:
-            reader = self._take(sha256) or SlideReader(path)
+            reader = self._take(sha256) or self._open(sha256, path)
             try:
                 yield reader
             except BaseException:
@@ -64,6 +67,13 @@ class ReaderPool:
                 if key[0] == sha256:
                     return self._idle.pop(key)
         return None
+
+    def _open(self, sha256: str, path: Path) -> SlideReader:
+        # One after the other: of those who ask at once for a slide that nobody has open, one opens it for all.
+        with self._opening:
+            reader = SlideReader(path, self._facts.get(sha256))
+            self._facts[sha256] = reader.facts
+        return reader
 
     def _give_back(self, sha256: str, reader: SlideReader) -> None:
         with self._lock:

@@ -2,8 +2,12 @@
 
 import threading
 from collections import OrderedDict
+from dataclasses import dataclass
 
+from labeling import media
 from labeling.readers import slide_reader
+from labeling.slides.overview import overview_levels, overview_tile
+from labeling.slides.reader import SlideReader
 from labeling.slides.tiles import render_tile, stored_tile
 
 KEEP_BYTES = 48 * 1024**2
@@ -49,20 +53,40 @@ class DrawnTiles:
 drawn_tiles = DrawnTiles()
 
 
-def tile_bytes(file_sha256: str, level: int, col: int, row: int) -> bytes:
-    """Give one deep-zoom tile of a stored file as a JPEG without metadata.
+@dataclass(frozen=True)
+class TileSource:
+    """The files that a slide's tiles come from.
+
+    Args:
+        file_sha256: the slide, as ``SlideReader`` reads it.
+        overview_sha256: its coarse tiles; empty where none were drawn ahead.
+    """
+
+    file_sha256: str
+    overview_sha256: str = ""
+
+
+def tile_bytes(source: TileSource, level: int, col: int, row: int) -> bytes:
+    """Give one deep-zoom tile as a JPEG without metadata.
 
     Raises:
         SlideError: ``tile_not_found`` if there is no such tile; ``slide_damaged`` if the file cannot be opened.
     """
-    place = (file_sha256, level, col, row)
+    place = (source.file_sha256, level, col, row)
     known = drawn_tiles.find(place)
     if known is not None:
         return known
-    with slide_reader(file_sha256) as reader:
+    with slide_reader(source.file_sha256) as reader:
         own = stored_tile(reader, level, col, row)
         if own is not None:
             return own
-        tile = render_tile(reader, level, col, row)
+        tile = _drawn_ahead(reader, source, (level, col, row)) or render_tile(reader, level, col, row)
     drawn_tiles.keep(place, tile)
     return tile
+
+
+def _drawn_ahead(reader: SlideReader, source: TileSource, place: tuple[int, int, int]) -> bytes | None:
+    if not source.overview_sha256 or place[0] not in overview_levels(reader):
+        return None
+    with media.held(source.overview_sha256) as path:
+        return overview_tile(path, place)

@@ -67,6 +67,7 @@ def web_command(port: int) -> list[str]:
     return [
         venv_program("gunicorn"),
         "config.wsgi",
+        "--config=python:config.gunicorn",
         f"--bind=127.0.0.1:{port}",
         "--worker-class=gthread",
         f"--workers={max(2, min(4, cores()))}",

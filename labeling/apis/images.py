@@ -15,7 +15,7 @@ from labeling.choices import SlideState
 from labeling.models import Patch, Slide
 from labeling.permissions import MEMBER, Api
 from labeling.slides.errors import SlideError
-from labeling.tile_bytes import tile_bytes
+from labeling.tile_bytes import TileSource, tile_bytes
 
 TILE_ROUTE = "slides/<int:slide_id>/tiles/<int:level>/<int:col>_<int:row>.jpg"
 DECISION_S = 5.0
@@ -26,9 +26,9 @@ PNG = {(200, "image/png"): OpenApiTypes.BINARY}
 
 @dataclass(frozen=True)
 class Seen:
-    """A decision of a moment ago: who holds this session may see this slide, and this is its file."""
+    """A decision of a moment ago: who holds this session may see this slide, and these are its files."""
 
-    file_sha256: str
+    source: TileSource
     until: float
 
 
@@ -38,16 +38,16 @@ class Decisions:
     def __init__(self) -> None:
         self._seen: dict[tuple[str, int], Seen] = {}
 
-    def find(self, session_key: str, slide_id: int) -> str | None:
-        """Give the slide's file if a fresh yes is known."""
+    def find(self, session_key: str, slide_id: int) -> TileSource | None:
+        """Give the slide's files if a fresh yes is known."""
         seen = self._seen.get((session_key, slide_id))
-        return seen.file_sha256 if seen and seen.until > time.monotonic() else None
+        return seen.source if seen and seen.until > time.monotonic() else None
 
-    def keep(self, session_key: str, slide_id: int, file_sha256: str) -> None:
+    def keep(self, session_key: str, slide_id: int, source: TileSource) -> None:
         """Remember a yes."""
         if len(self._seen) >= DECISIONS_KEPT:
             self._seen.clear()
-        self._seen[(session_key, slide_id)] = Seen(file_sha256, time.monotonic() + DECISION_S)
+        self._seen[(session_key, slide_id)] = Seen(source, time.monotonic() + DECISION_S)
 
     def forget(self) -> None:
         """Ask the database again from now on."""
@@ -66,12 +66,12 @@ def _tile_slide(slide_id: int, **_: int) -> Slide:
     return selectors.slide_located(slide_id)
 
 
-def tile_answer(request: HttpRequest | Request, file_sha256: str, *, level: int, col: int, row: int) -> HttpResponse:
-    """Answer a tile of a file that the person may see."""
-    etag = f'"{file_sha256[:32]}-{level}-{col}-{row}"'
+def tile_answer(request: HttpRequest | Request, source: TileSource, *, level: int, col: int, row: int) -> HttpResponse:
+    """Answer a tile of a slide that the person may see."""
+    etag = f'"{source.file_sha256[:32]}-{level}-{col}-{row}"'
     if unchanged(request, etag):
         return not_modified(etag)
-    return forever(tile_bytes(file_sha256, level, col, row), content_type="image/jpeg", etag=etag)
+    return forever(tile_bytes(source, level, col, row), content_type="image/jpeg", etag=etag)
 
 
 # It decides; for a few seconds TileDoor goes by what it decided.
@@ -84,11 +84,12 @@ class TileApi(Api):
     @extend_schema(operation_id="slide_tile", responses=JPEG)
     def get(self, request: Request, slide_id: int, level: int, col: int, row: int) -> HttpResponse:
         _check_ready(self.found)
+        source = TileSource(self.found.file_sha256, self.found.overview_sha256)
         session_key = request.session.session_key
         if session_key:
-            decisions.keep(session_key, slide_id, self.found.file_sha256)
+            decisions.keep(session_key, slide_id, source)
         try:
-            return tile_answer(request, self.found.file_sha256, level=level, col=col, row=row)
+            return tile_answer(request, source, level=level, col=col, row=row)
         except SlideError as error:
             if error.code == "tile_not_found":
                 raise NotFoundError("There is no such tile.", code="tile_not_found") from None

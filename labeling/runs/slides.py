@@ -21,6 +21,7 @@ from labeling import media
 from labeling.choices import ScaleSource, SlideState
 from labeling.models import Slide
 from labeling.slides.inspection import Inspection, inspect_slide
+from labeling.slides.overview import draw_overview
 from labeling.slides.pyramid import build_pyramid
 from labeling.slides.reader import SlideReader
 from labeling.slides.tiles import thumbnail
@@ -31,6 +32,7 @@ RUNG_AT_ONCE = 20
 PROGRESS_S = 0.5
 # Refusals that say more about the moment than about the file.
 PASSING = {"slide_inspection_timeout", "slide_pyramid_timeout", "disk_full"}
+ZOOM_LEVELS, OVERVIEW = "Building the zoom levels", "Drawing the overview"
 GAVE_UP = "This slide could not be prepared: its preparation stopped three times. Ask an admin to look at the server."
 
 
@@ -46,6 +48,7 @@ class Prepared:
     size: tuple[int, int]
     pyramid_sha256: str
     thumbnail_sha256: str
+    overview_sha256: str
 
 
 def ingest_slide(slide_id: int) -> None:
@@ -145,22 +148,28 @@ def _prepare(slide: Slide) -> Prepared:
         inspection = inspect_slide(original)
         pyramid_sha256 = ""
         if inspection.needs_pyramid:
-            _say(slide, 0, 0, "Building the zoom levels")
+            _say(slide, 0, 0, ZOOM_LEVELS)
             pyramid_sha256 = _pyramid(slide, original, inspection)
-    _say(slide, 0, 0, "Drawing the overview")
+    _say(slide, 0, 0, OVERVIEW)
     with media.held(pyramid_sha256 or slide.sha256) as path, SlideReader(path) as reader:
+        overview_sha256 = _overview(slide, reader)
         picture = media.store_bytes(thumbnail(reader))
-        return Prepared(inspection, reader.size, pyramid_sha256, picture)
+        return Prepared(inspection, reader.size, pyramid_sha256, picture, overview_sha256)
+
+
+def _overview(slide: Slide, reader: SlideReader) -> str:
+    with media.temp_file() as target:
+        return media.store_file(target) if draw_overview(reader, target, on_progress=_teller(slide, OVERVIEW)) else ""
 
 
 def _pyramid(slide: Slide, original: Path, inspection: Inspection) -> str:
     media.check_room(2 * 3 * inspection.width * inspection.height)
     with media.temp_file() as target:
-        build_pyramid(original, target, mpp=slide.mpp or inspection.mpp, on_progress=_teller(slide))
+        build_pyramid(original, target, mpp=slide.mpp or inspection.mpp, on_progress=_teller(slide, ZOOM_LEVELS))
         return media.store_file(target)
 
 
-def _teller(slide: Slide) -> Callable[[int, int], None]:
+def _teller(slide: Slide, message: str) -> Callable[[int, int], None]:
     """Put the progress on the row, twice a second at most."""
     last = 0.0
 
@@ -168,7 +177,7 @@ def _teller(slide: Slide) -> Callable[[int, int], None]:
         nonlocal last
         if time.monotonic() - last >= PROGRESS_S:
             last = time.monotonic()
-            _say(slide, done, total, "Building the zoom levels")
+            _say(slide, done, total, message)
 
     return tell
 
@@ -195,6 +204,7 @@ def _finish(slide: Slide, prepared: Prepared) -> None:
         objective=found.objective,
         pyramid_sha256=prepared.pyramid_sha256,
         thumbnail_sha256=prepared.thumbnail_sha256,
+        overview_sha256=prepared.overview_sha256,
         done=0,
         total=0,
         message="",

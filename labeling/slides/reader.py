@@ -2,7 +2,8 @@
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,7 +16,7 @@ from PIL import Image, ImageFilter
 from labeling.slides.errors import SlideError
 from labeling.slides.geometry import frame_size
 from labeling.slides.resolution import openslide_mpp
-from labeling.slides.stored_tiles import StoredLevels, StoredTiles
+from labeling.slides.stored_tiles import StoredTiles, stored_levels
 
 GLASS = 255
 # Reads are cut on this grid, so that memory stays flat and an error costs one block.
@@ -31,28 +32,59 @@ Pixels = tuple[NDArray[np.uint8], NDArray[np.bool_]]
 Box = tuple[int, int, int, int]
 
 
+@dataclass(frozen=True)
+class SlideFacts:
+    """What is known of a slide once it was opened; any number of its readers share it.
+
+    Args:
+        size: (width, height), level-0 pixels.
+        mpp: µm per pixel as the file says, None if it does not.
+        levels: (width, height) of each level.
+        downsamples: level-0 pixels per pixel of each level.
+        cells: (width, height) of the file's own tiles on each level, the smallest part that can fail alone.
+        stored: the levels whose JPEG tiles can be had as they lie in the file, by size.
+    """
+
+    size: tuple[int, int]
+    mpp: float | None
+    levels: tuple[tuple[int, int], ...]
+    downsamples: tuple[float, ...]
+    cells: list[tuple[int, int]]
+    stored: dict[tuple[int, int], StoredTiles]
+
+    @classmethod
+    def of(cls, slide: openslide.OpenSlide, path: Path) -> Self:
+        """Read them in an open slide."""
+        known = slide.properties
+        cells = [_cell_size(known, level) for level in range(slide.level_count)]
+        stored = stored_levels(path) if known.get("openslide.vendor") in _PLAIN_TILES else {}
+        return cls(
+            slide.dimensions, openslide_mpp(known), slide.level_dimensions, slide.level_downsamples, cells, stored
+        )
+
+
 class SlideReader:
     """One open slide.
 
-    Holds file handles and a cache of its own: use one reader per thread, and open it after a fork, not before.
+    Holds a file handle and a cache of its own: use one reader per thread, and open it after a fork, not before.
 
     Args:
         path: a file that OpenSlide reads: an accepted pyramid, or one made by ``build_pyramid``.
+        facts: those of another reader of the file; then OpenSlide opens it, for milliseconds, only when it is needed.
 
     Raises:
         SlideError: ``slide_damaged`` if the file is missing or cannot be opened.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, facts: SlideFacts | None = None) -> None:
         self.path = Path(path)
-        self._slide = self._open()
-        self.size: tuple[int, int] = self._slide.dimensions
-        self.mpp: float | None = openslide_mpp(self._slide.properties)
-        self._levels: tuple[tuple[int, int], ...] = self._slide.level_dimensions
-        self._downsamples: tuple[float, ...] = self._slide.level_downsamples
-        self._cells = [self._cell_size(level) for level in range(len(self._levels))]
+        self._handle: openslide.OpenSlide | None = None
+        if not self.path.exists():
+            raise _cannot_open()
+        self.facts = facts or SlideFacts.of(self._slide, self.path)
+        self.size, self.mpp = self.facts.size, self.facts.mpp
+        self._levels, self._downsamples = self.facts.levels, self.facts.downsamples
         self._tiles: OrderedDict[tuple[float, int, int], Pixels] = OrderedDict()
-        self._stored = self._find_stored()
 
     def __enter__(self) -> Self:
         return self
@@ -63,11 +95,10 @@ class SlideReader:
         self.close()
 
     def close(self) -> None:
-        """Close the file handles; the reader cannot be used afterwards."""
-        self._slide.close()
+        """Close the file handle; the reader cannot be used afterwards."""
+        if self._handle is not None:
+            self._handle.close()
         self._tiles.clear()
-        if self._stored is not None:
-            self._stored.close()
 
     def read(self, x: int, y: int, w: int, h: int, scale: float = 1.0) -> Pixels:
         """Read a region of the slide resampled to ``scale`` level-0 pixels per output pixel.
@@ -135,7 +166,7 @@ class SlideReader:
         fits = (
             x >= 0 and y >= 0 and x + w <= min(frame[0], size[0] // ratio) and y + h <= min(frame[1], size[1] // ratio)
         )
-        return (self._stored.of_size(size) if self._stored and fits and drift_px < 1 else None), ratio
+        return (self.facts.stored.get(size) if fits and drift_px < 1 else None), ratio
 
     def overview(self, box: Box, scale: float, *, most: float) -> Pixels | None:
         """Read a box coarsely, where the file keeps a level for that.
@@ -158,6 +189,11 @@ class SlideReader:
         right, bottom = min(width, math.ceil(x + w)), min(height, math.ceil(y + h))
         return self.read(left, top, max(1, right - left), max(1, bottom - top), coarse)
 
+    @property
+    def coarsest(self) -> float:
+        """Level-0 pixels per pixel of the coarsest level that the file keeps."""
+        return max(self._downsamples)
+
     def _gather(self, box: Box, frame: tuple[int, int], step: int, read: Callable[[Box], Pixels]) -> Pixels:
         x, y, w, h = box
         pixels, mask = _blank(w, h)
@@ -169,27 +205,23 @@ class SlideReader:
             pixels[place], mask[place] = read(part)
         return pixels, mask
 
+    @property
+    def _slide(self) -> openslide.OpenSlide:
+        if self._handle is None:
+            self._handle = self._open()
+        return self._handle
+
     def _open(self) -> openslide.OpenSlide:
         try:
             return openslide.OpenSlide(self.path)
         except (openslide.OpenSlideError, OSError) as error:
-            raise SlideError("The slide's file cannot be opened. Upload it again.", code="slide_damaged") from error
+            raise _cannot_open() from error
 
     def _reopen(self) -> None:
         # OpenSlide keeps failing on good tiles after one bad tile; a fresh handle does not.
         fresh = self._open()
         self._slide.close()
-        self._slide = fresh
-
-    def _find_stored(self) -> StoredLevels | None:
-        is_plain = self._slide.properties.get("openslide.vendor") in _PLAIN_TILES
-        return StoredLevels(self.path) if is_plain else None
-
-    def _cell_size(self, level: int) -> tuple[int, int]:
-        """Give the (width, height) of the file's own tiles, the smallest part that can fail alone."""
-        known = self._slide.properties
-        width, height = (int(known.get(f"openslide.level[{level}].tile-{side}", 0)) for side in ("width", "height"))
-        return (width, height) if 16 <= min(width, height) <= max(width, height) <= _BLOCK_PX else (256, 256)
+        self._handle = fresh
 
     def _level_for(self, scale: float, frame: tuple[int, int]) -> tuple[int, bool]:
         """Choose the coarsest level that is fine enough; True if its pixels are the output pixels."""
@@ -207,7 +239,7 @@ class SlideReader:
             self._reopen()
         x, y, w, h = box
         pixels, mask = _blank(w, h)
-        for cx, cy, cw, ch in _grid(box, self._levels[level], self._cells[level]):
+        for cx, cy, cw, ch in _grid(box, self._levels[level], self.facts.cells[level]):
             try:
                 cell, ok = self._read_raw(level, (cx, cy, cw, ch))
             except openslide.OpenSlideError:
@@ -275,6 +307,15 @@ class SlideReader:
         mask = _untouched(ok, ratio, size, box)
         pixels = np.where(mask[..., None], pixels, np.uint8(GLASS))
         return pixels, mask
+
+
+def _cannot_open() -> SlideError:
+    return SlideError("The slide's file cannot be opened. Upload it again.", code="slide_damaged")
+
+
+def _cell_size(known: Mapping[str, str], level: int) -> tuple[int, int]:
+    width, height = (int(known.get(f"openslide.level[{level}].tile-{side}", 0)) for side in ("width", "height"))
+    return (width, height) if 16 <= min(width, height) <= max(width, height) <= _BLOCK_PX else (256, 256)
 
 
 class _Span:

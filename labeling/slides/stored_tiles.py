@@ -3,6 +3,8 @@
 import io
 import os
 import struct
+import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ _MAX_ENTRIES = 4096
 _MAX_BYTES = 1 << 20
 # A JPEG decoder can leave out frequencies down to one of each block of 8×8.
 _MAX_SHRINK = 8
-_KEPT_TILES = 32
+_KEPT_TILES = 96
 # Of larger tiles, those that are kept decoded would take too much memory.
 _MAX_TILE_PX = 512
 # Bytes of a value, by TIFF type; the other types are in no tag that is read here.
@@ -58,10 +60,14 @@ _LAYOUTS = {b"II\x2a\x00": _CLASSIC, b"II\x2b\x00": _BIG}
 
 
 class _Tiff:
-    """Random access to the tags of an open TIFF, whatever it says: each read is bounded."""
+    """Random access to the tags of a TIFF, whatever it says: each read is bounded.
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+    Any number of threads may read; the file is closed once nobody holds this any more.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, self._descriptor)
         self._layout = _LAYOUTS[self.bytes_at(0, 4)]
 
     def bytes_at(self, offset: int, size: int) -> bytes:
@@ -110,7 +116,7 @@ class _Tiff:
 
 
 class StoredTiles:
-    """The JPEG tiles of one level.
+    """The JPEG tiles of one level; any number of threads may ask for them.
 
     Args:
         tiff: the open file.
@@ -129,6 +135,7 @@ class StoredTiles:
         self._is_ycbcr = tiff.number(tags[_PHOTOMETRIC], 0) == _YCBCR
         self._tables = self._read_tables(tags.get(_TABLES))
         self._decoded: OrderedDict[tuple[int, int, tuple[int, int]], Image.Image] = OrderedDict()
+        self._lock = threading.Lock()
         if not self._offsets.count == self._counts.count == self._columns * rows:
             raise ValueError("the level has another number of tiles")
 
@@ -175,11 +182,13 @@ class StoredTiles:
     def _tile_of_size(self, col: int, row: int, size: tuple[int, int]) -> Image.Image | None:
         """Give a tile decoded to a size; the last ones are kept, for the next box begins on them."""
         key = (col, row, size)
-        tile = self._decoded.pop(key, None) or self._decode(col, row, size)
+        tile = self._decoded.get(key) or self._decode(col, row, size)
         if tile is not None:
-            self._decoded[key] = tile
-        if len(self._decoded) > _KEPT_TILES:
-            self._decoded.popitem(last=False)
+            with self._lock:
+                self._decoded[key] = tile
+                self._decoded.move_to_end(key)
+                if len(self._decoded) > _KEPT_TILES:
+                    self._decoded.popitem(last=False)
         return tile
 
     def _decode(self, col: int, row: int, size: tuple[int, int]) -> Image.Image | None:
@@ -211,38 +220,18 @@ class StoredTiles:
         return self._tiff.bytes_at(values.offset, values.count)
 
 
-class StoredLevels:
-    """The levels of a TIFF whose tiles can be served as they are; a file that is no such TIFF has none.
+def stored_levels(path: Path) -> dict[tuple[int, int], StoredTiles]:
+    """Find the levels of a TIFF whose tiles can be served as they are, by (width, height).
 
-    Args:
-        path: the file.
-
-    Raises:
-        OSError: it cannot be opened.
+    A file that is no such TIFF has none; of two levels of one size neither is given.
     """
-
-    def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self._levels = self._find()
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-        self._descriptor, self._levels = -1, {}
-
-    def of_size(self, size: tuple[int, int]) -> StoredTiles | None:
-        """Find the one level of this (width, height); None where there is none, or more than one."""
-        return self._levels.get(size)
-
-    def _find(self) -> dict[tuple[int, int], StoredTiles]:
-        try:
-            tiff = _Tiff(self._descriptor)
-            found = [StoredTiles(tiff, tags) for tags in tiff.directories() if _holds_colour_jpegs(tiff, tags)]
-        except (ValueError, KeyError, OSError, OverflowError, struct.error):
-            return {}
-        sizes = [level.size for level in found]
-        return {level.size: level for level in found if sizes.count(level.size) == 1}
+    try:
+        tiff = _Tiff(path)
+        found = [StoredTiles(tiff, tags) for tags in tiff.directories() if _holds_colour_jpegs(tiff, tags)]
+    except (ValueError, KeyError, OSError, OverflowError, struct.error):
+        return {}
+    sizes = [level.size for level in found]
+    return {level.size: level for level in found if sizes.count(level.size) == 1}
 
 
 def _holds_colour_jpegs(tiff: _Tiff, tags: dict[int, _Values]) -> bool:

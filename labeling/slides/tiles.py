@@ -88,34 +88,48 @@ def render_tile(reader: SlideReader, level: int, col: int, row: int, *, quality:
         SlideError: ``tile_not_found`` if there is no such tile.
     """
     pyramid = TilePyramid(*reader.size)
-    box = pyramid.box(level, col, row)
-    return _jpeg(_drawn(reader, box, float(pyramid.scale(level))), quality)
+    pixels, _ = _drawn(reader, pyramid.box(level, col, row), float(pyramid.scale(level)))
+    return jpeg(pixels, quality)
+
+
+def tile_pixels(reader: SlideReader, level: int, col: int, row: int) -> NDArray[np.uint8] | None:
+    """Read one deep-zoom tile: uint8 (height, width, 3), RGB; None where a part of it cannot be read.
+
+    Raises:
+        SlideError: ``tile_not_found`` if there is no such tile.
+    """
+    pyramid = TilePyramid(*reader.size)
+    pixels, is_whole = _drawn(reader, pyramid.box(level, col, row), float(pyramid.scale(level)))
+    return pixels if is_whole else None
 
 
 def thumbnail(reader: SlideReader, *, max_px: int = 512) -> bytes:
     """Draw the whole slide, its longer side at most ``max_px``, as a JPEG without metadata."""
     scale = max(1.0, max(reader.size) / max_px)
     width, height = frame_size(reader.size, scale=scale)
-    return _jpeg(_drawn(reader, (0, 0, width, height), scale), 85)
+    pixels, _ = _drawn(reader, (0, 0, width, height), scale)
+    return jpeg(pixels)
 
 
-def _drawn(reader: SlideReader, box: tuple[int, int, int, int], scale: float) -> NDArray[np.uint8]:
+def _drawn(reader: SlideReader, box: tuple[int, int, int, int], scale: float) -> tuple[NDArray[np.uint8], bool]:
     x, y, w, h = box
     frame = frame_size(reader.size, scale=scale)
     # A level's last column or row may be covered in part only: it repeats its neighbour.
     inner_w, inner_h = min(w, frame[0] - x), min(h, frame[1] - y)
     pad_x, pad_y = max(0, 1 - inner_w), max(0, 1 - inner_h)
-    pixels = _looked_at(reader, (x - pad_x, y - pad_y, inner_w + pad_x, inner_h + pad_y), scale)
+    pixels, is_whole = _looked_at(reader, (x - pad_x, y - pad_y, inner_w + pad_x, inner_h + pad_y), scale)
     grow = ((0, h - inner_h - pad_y), (0, w - inner_w - pad_x), (0, 0))
-    return np.pad(pixels, grow, mode="edge") if any(right for _, right in grow) else pixels
+    return (np.pad(pixels, grow, mode="edge") if any(right for _, right in grow) else pixels), is_whole
 
 
-def _looked_at(reader: SlideReader, box: tuple[int, int, int, int], scale: float) -> NDArray[np.uint8]:
+def _looked_at(reader: SlideReader, box: tuple[int, int, int, int], scale: float) -> tuple[NDArray[np.uint8], bool]:
     looked = reader.look(box, scale)
     if looked is not None:
-        return looked
+        return looked, True
     pixels, mask = reader.read(*box, scale)
-    return pixels if mask.all() else np.where(mask[..., None], pixels, _hatch(*box)[..., None])
+    if mask.all():
+        return pixels, True
+    return np.where(mask[..., None], pixels, _hatch(*box)[..., None]), False
 
 
 def _hatch(x: int, y: int, w: int, h: int) -> NDArray[np.uint8]:
@@ -124,7 +138,8 @@ def _hatch(x: int, y: int, w: int, h: int) -> NDArray[np.uint8]:
     return np.where(stripes == 0, _HATCH_LIGHT, _HATCH_DARK).astype(np.uint8)
 
 
-def _jpeg(pixels: NDArray[np.uint8], quality: int) -> bytes:
+def jpeg(pixels: NDArray[np.uint8], quality: int = 85) -> bytes:
+    """Encode a picture, uint8 (height, width, 3), without metadata; the chroma is never subsampled."""
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "JPEG", quality=quality, subsampling=0)
     return out.getvalue()

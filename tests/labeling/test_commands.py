@@ -201,6 +201,7 @@ def test_verify_knows_files_of_every_app(people, capsys):
     assert {
         ("labeling.slide", "sha256"),
         ("labeling.slide", "thumbnail_sha256"),
+        ("labeling.slide", "overview_sha256"),
         ("detection.modelversion", "sha256"),
     } <= set(file_columns())
     SlideFactory.create(study=people.study, state=SlideState.READY)

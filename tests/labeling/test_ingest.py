@@ -1,20 +1,24 @@
 """From a stored file to a slide that opens."""
 
+import io
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from PIL import Image
 
 from config.errors import DomainError
-from labeling import media, runs, tasks
+from labeling import media, runs, tasks, tile_bytes
 from labeling.choices import SlideState
 from labeling.models import Slide, Upload
 from labeling.runs import slides as slide_runs
 from labeling.services import slide_register
+from labeling.slides.overview import overview_tile
 from labeling.slides.reader import SlideReader
 from tests.factories import SlideFactory, UploadFactory
 from tests.labeling.conftest import drawn_pixels, write_png
-from tests.labeling.slides.files import noise, write_svs
+from tests.labeling.slides.files import noise, smooth, write_svs
+from tests.labeling.slides.test_stored_tiles import cut, encoded, write
 
 pytestmark = pytest.mark.django_db
 
@@ -32,6 +36,7 @@ def test_a_png_becomes_a_slide_with_the_same_pixels_and_twice_is_once(people, tm
     slide.refresh_from_db()
     assert (slide.state, slide.width, slide.height, slide.format) == (SlideState.READY, 300, 200, "png")
     assert media.path_of(slide.thumbnail_sha256).read_bytes()[:2] == b"\xff\xd8"
+    assert slide.overview_sha256 == ""
     with SlideReader(media.path_of(slide.pyramid_sha256)) as reader:
         found, mask = reader.read(0, 0, 300, 200)
     assert mask.all()
@@ -39,6 +44,27 @@ def test_a_png_becomes_a_slide_with_the_same_pixels_and_twice_is_once(people, tm
     before = Slide.objects.values().get(pk=slide.pk)
     tasks.ingest_slide(slide.pk)
     assert Slide.objects.values().get(pk=slide.pk) == before
+
+
+def test_the_coarse_tiles_of_a_slide_of_one_level_are_drawn_once(people, tmp_path, monkeypatch):
+    tiles = [encoded(part) for part in cut(smooth(1300, 1000))]
+    slide = stored(people, write(tmp_path / "s.tif", tiles, width=1300, height=1000).read_bytes())
+    tasks.ingest_slide(slide.pk)
+    slide.refresh_from_db()
+    assert slide.state == SlideState.READY
+    monkeypatch.delattr(tile_bytes, "render_tile")
+    served = people.client("lab").get(f"/api/slides/{slide.pk}/tiles/10/1_0.jpg")
+    assert served.content == overview_tile(media.path_of(slide.overview_sha256), (10, 1, 0))
+    assert Image.open(io.BytesIO(served.content)).size == (256, 256)
+
+
+def test_without_its_overview_a_slide_is_drawn_when_it_is_looked_at(people, tmp_path):
+    tiles = [encoded(part) for part in cut(smooth(1300, 1000))]
+    slide = stored(people, write(tmp_path / "s.tif", tiles, width=1300, height=1000).read_bytes())
+    tasks.ingest_slide(slide.pk)
+    slide.refresh_from_db()
+    media.path_of(slide.overview_sha256).unlink()
+    assert people.client("lab").get(f"/api/slides/{slide.pk}/tiles/10/1_0.jpg").status_code == 200
 
 
 def test_a_file_that_is_no_image_is_refused_with_a_code_and_words(people):

@@ -15,7 +15,7 @@ from PIL import Image
 from labeling.drawn.tile_file import RGB, YCBCR, Level, Look, write_tiles
 from labeling.slides.jpeg import whole_jpeg
 from labeling.slides.reader import SlideReader
-from labeling.slides.stored_tiles import StoredLevels
+from labeling.slides.stored_tiles import stored_levels
 from labeling.slides.tiles import TilePyramid, render_tile, stored_tile
 from tests.labeling.slides.files import APERIO, smooth
 
@@ -221,9 +221,7 @@ def test_levels_that_cannot_be_told_apart_are_not_handed_through(pixels, tmp_pat
     tiles = [encoded(part) for part in cut(pixels)]
     level = Level(WIDTH, HEIGHT, np.arange(9).reshape(3, 3))
     write_tiles(tmp_path / "s.tif", tiles, [level, level])
-    levels = StoredLevels(tmp_path / "s.tif")
-    assert levels.of_size((WIDTH, HEIGHT)) is None
-    levels.close()
+    assert not stored_levels(tmp_path / "s.tif")
 
 
 @pytest.mark.parametrize("bigtiff", [False, True])
@@ -263,12 +261,10 @@ def test_whatever_the_directory_says_nothing_breaks(data, sound, tmp_path_factor
         changed[data.draw(st.integers(start, len(sound) - 1))] = data.draw(st.integers(0, 255))
     path = tmp_path_factory.getbasetemp() / "changed.tif"
     path.write_bytes(changed[: data.draw(st.integers(0, 40)) or None])
-    levels = StoredLevels(path)
-    tiles = levels.of_size((WIDTH, HEIGHT))
+    tiles = stored_levels(path).get((WIDTH, HEIGHT))
     if tiles is not None:
         answer = tiles.jpeg((SIDE, SIDE, SIDE, SIDE))
         assert answer is None or answer.startswith(b"\xff\xd8\xff\xee")
-    levels.close()
 
 
 @given(st.binary(max_size=300), st.binary(max_size=60))
