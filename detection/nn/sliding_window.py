@@ -155,6 +155,8 @@ def judge_block(
 
 def boxes_around(mask: NDArray[np.bool_], corner: tuple[int, int]) -> list[Box]:
     """Box each connected part of a mask, bool (h, w), whose first pixel is ``corner`` (x, y); one box where many."""
+    if not mask.any():
+        return []
     parts, count = label(mask)
     if count > _MOST_BOXES:
         parts = mask.astype(np.int32)
