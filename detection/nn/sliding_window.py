@@ -155,6 +155,8 @@ def judge_block(
 
 def boxes_around(mask: NDArray[np.bool_], corner: tuple[int, int]) -> list[Box]:
     """Box each connected part of a mask, bool (h, w), whose first pixel is ``corner`` (x, y); one box where many."""
+    if not mask.any():
+        return []
     parts, count = label(mask)
     if count > _MOST_BOXES:
         parts = mask.astype(np.int32)
@@ -247,17 +249,17 @@ class _View:
 
     def cut(self, across: tuple[int, int], down: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """Cut out a piece's pixels, mirrored where they lie beyond the slide."""
-        rows = _mirrored(down, self.y, self.image.shape[0])
-        cols = _mirrored(across, self.x, self.image.shape[1])
-        return self.image[rows[:, None], cols], self.readable[rows[:, None], cols]
+        rows, beyond_rows = _within(down, self.y, self.image.shape[0])
+        cols, beyond_cols = _within(across, self.x, self.image.shape[1])
+        beyond = (beyond_rows, beyond_cols)
+        image = np.pad(self.image[rows, cols], (*beyond, (0, 0)), mode="reflect")
+        return image, np.pad(self.readable[rows, cols], beyond, mode="reflect")
 
 
-def _mirrored(span: tuple[int, int], offset: int, length: int) -> NDArray[np.int64]:
-    """Number the pixels of a span in an array that begins at ``offset``, bouncing off both of its ends."""
-    wave = np.arange(*span) - offset
-    period = max(1, 2 * (length - 1))
-    wave = np.mod(wave, period)
-    return np.minimum(wave, period - wave).clip(0, length - 1)
+def _within(span: tuple[int, int], offset: int, length: int) -> tuple[slice, tuple[int, int]]:
+    """Give the part of a span that an array has which begins at ``offset``, and how much is missing at both ends."""
+    start, stop = span[0] - offset, span[1] - offset
+    return slice(max(0, start), min(length, stop)), (max(0, -start), max(0, stop - length))
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,9 @@ _OD_OF_BYTE = -np.log10((np.arange(256) + 1) / 256)
 _DAB_UNITS = np.rint(_OD_OF_BYTE[:, None] * HED_FROM_OD[:, 2][None, :] * UNITS_PER_OD).astype(np.int32)
 _MEAN_UNITS = np.rint(_OD_OF_BYTE / 3 * UNITS_PER_OD).astype(np.int32)
 _HALF_WORD = 32
-_PACKED = [(_DAB_UNITS[:, channel].astype(np.int64) << _HALF_WORD) + _MEAN_UNITS for channel in range(3)]
+_RED, _GREEN, _BLUE = ((_DAB_UNITS[:, n].astype(np.int64) << _HALF_WORD) + _MEAN_UNITS for n in range(3))
+# Of two channels at once: one look into half a megabyte costs less than two into two kilobytes.
+_RED_GREEN = (_RED[:, None] + _GREEN).ravel()
 
 
 def dab_density(image: NDArray[np.uint8]) -> NDArray[np.int32]:
@@ -56,9 +58,12 @@ def packed_densities(image: NDArray[np.uint8]) -> NDArray[np.int64]:
     Returns:
         int64 (...).
     """
-    words = np.take(_PACKED[0], image[..., 0])
-    words += np.take(_PACKED[1], image[..., 1])
-    words += np.take(_PACKED[2], image[..., 2])
+    red_green = image[..., 0].astype(np.uint16)
+    red_green <<= 8
+    red_green |= image[..., 1]
+    # No byte lies outside its table; "clip" only says that nobody need look.
+    words = _RED_GREEN.take(red_green, mode="clip")
+    words += _BLUE.take(image[..., 2], mode="clip")
     return words
 
 
