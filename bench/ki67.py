@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.spatial.distance import cdist
 
 from bench.detection import Bench, Field, with_head
 from bench.fields import AREAS_PX2, DENSITIES, SIGMAS_PX, Points, spots
 from bench.measure import machine, report
 from bench.protocols import learn, real_data
+from detection.nn.beside import draw_beside, is_off
 from detection.nn.blocks import DetectionParams
 from detection.nn.config import PRESETS
 from detection.nn.data import PatchSet, place_groups
@@ -35,8 +35,8 @@ POSITIVE, OTHERS, BESIDE = 1, (2, 3), 4
 TEST_CASES = ("p1_0300", "p1_0313", "p1_0318", "p1_0322", "p2_0184", "p2_0191")
 """Eight fields with 112 of the 391 positive cells."""
 HIT_PX = 30.0
-NEAR_PX, FAR_PX, EACH = 20.0, 35.0, 2
-"""Windows this far from a positive cell are not that cell; so many are cut for each."""
+EACH = PRESETS["default"].windows_beside
+"""Windows beside each positive cell, as many as the recipe cuts."""
 
 Count = Callable[[NDArray[np.uint8]], Points]
 
@@ -95,11 +95,9 @@ def windows(photo: Photo, *, beside: bool, seed: int) -> tuple[PatchSet, NDArray
 
 def _beside(cells: Points, size: tuple[int, ...], rng: np.random.Generator) -> Points:
     """Draw places some way off each cell, none of them on another one or off the field."""
-    angle, share = rng.uniform(0, 2 * np.pi, (len(cells), EACH)), rng.uniform(0, 1, (len(cells), EACH))
-    away = NEAR_PX + (FAR_PX - NEAR_PX) * share
-    found = (cells[:, None] + np.stack([np.cos(angle) * away, np.sin(angle) * away], axis=-1)).reshape(-1, 2)
+    found = draw_beside(cells, each=EACH, chance=rng)
     found = found[((found >= 0) & (found <= np.array(size) - 1)).all(axis=1)]
-    return np.asarray(found[(cdist(found, cells) >= NEAR_PX).all(axis=1)])
+    return found[is_off(found, cells)]
 
 
 def model_count(known: Sequence[Photo], *, beside: bool) -> Count:
