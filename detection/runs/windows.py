@@ -5,7 +5,8 @@ The labels of the version alone say where, so that all trainings on it, trials a
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -105,22 +106,23 @@ def _is_inside(places: NDArray[np.float64], slide: Slide, scale: float) -> NDArr
     return np.asarray(((places >= low) & (places <= high)).all(axis=1))
 
 
-@dataclass
 class Cutting:
     """Cuts planned windows, and knows afterwards what came of it.
 
     Args:
         plans: slide by slide.
         tell: told how far it is; where it raises, that ends it.
-        cut: slide, x and y of each window that was cut.
-        unreadable: slides of which no window could be read.
     """
 
-    plans: Sequence[SlidePlan]
-    tell: Tell = silent
-    cut: list[tuple[int, int, int]] = field(default_factory=list)
-    unreadable: list[Slide] = field(default_factory=list)
-    looked: int = 0
+    def __init__(self, plans: Sequence[SlidePlan], tell: Tell = silent) -> None:
+        self._plans, self._tell = plans, tell
+        self._is_cut = [np.zeros(len(part.places), dtype=np.bool_) for part in plans]
+        self._looked = 0
+
+    @property
+    def planned(self) -> int:
+        """Count the windows that are to be cut."""
+        return sum(map(len, self._is_cut))
 
     def pixels(self) -> Iterator[NDArray[np.uint8]]:
         """Give the windows, uint8 (70, 70, 3) RGB; what cannot be read is passed over.
@@ -129,29 +131,29 @@ class Cutting:
             UnavailableError: a slide cannot be had now.
             DiskFullError: there is no room for the copy of a slide.
         """
-        for part in self.plans:
-            before = len(self.cut)
-            try:
-                with readers.slide_reader(part.slide.file_sha256) as reader:
-                    yield from self._of_slide(part, reader)
-            except (SlideError, MediaError):
-                self.looked += len(part.places)
-            if len(part.places) and len(self.cut) == before:
-                self.unreadable.append(part.slide)
+        for part, is_cut in zip(self._plans, self._is_cut, strict=True):
+            with suppress(SlideError, MediaError), readers.slide_reader(part.slide.file_sha256) as reader:
+                yield from self._of_slide(part, is_cut, reader)
 
-    @property
-    def planned(self) -> int:
-        """Count the windows that were to be cut."""
-        return sum(len(part.places) for part in self.plans)
+    def places(self) -> Places:
+        """Tell where those lie that were cut, in their order: int64 (N, 3), columns slide, x, y."""
+        found = [
+            np.insert(part.places[is_cut], 0, part.slide.pk, axis=1)
+            for part, is_cut in zip(self._plans, self._is_cut, strict=True)
+        ]
+        return np.concatenate([np.zeros((0, 3), dtype=np.int64), *found])
 
-    def _of_slide(self, part: SlidePlan, reader: SlideReader) -> Iterator[NDArray[np.uint8]]:
-        for x, y in part.places.tolist():
-            if self.looked % _TELL_EVERY == 0:
-                self.tell("Cutting windows beside cells", self.looked, self.planned)
-            self.looked += 1
-            try:
+    def unreadable(self) -> list[Slide]:
+        """List the slides of which no window could be read."""
+        pairs = zip(self._plans, self._is_cut, strict=True)
+        return [part.slide for part, is_cut in pairs if len(is_cut) and not is_cut.any()]
+
+    def _of_slide(self, part: SlidePlan, is_cut: NDArray[np.bool_], reader: SlideReader) -> Iterator[NDArray[np.uint8]]:
+        for n, (x, y) in enumerate(part.places.tolist()):
+            if self._looked % _TELL_EVERY == 0:
+                self._tell("Cutting windows beside cells", self._looked, self.planned)
+            self._looked += 1
+            with suppress(SlideError):
                 window = patch_pixels(reader, x, y, patch_px=part.slide.study.patch_px, scale=part.scale)
-            except SlideError:
-                continue
-            self.cut.append((part.slide.pk, x, y))
-            yield window
+                is_cut[n] = True
+                yield window
