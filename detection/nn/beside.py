@@ -10,9 +10,10 @@ KIND = 0
 """The kind of windows beside cells among negatives: no class has this number."""
 
 
-def draw_beside(
-    cells: NDArray[np.float64], *, each: int, chance: np.random.Generator, scale: float = 1.0
-) -> NDArray[np.float64]:
+Points = NDArray[np.float64] | NDArray[np.int64]
+
+
+def draw_beside(cells: Points, *, each: int, chance: np.random.Generator, scale: float = 1.0) -> NDArray[np.float64]:
     """Draw places some way off each cell, in any direction; some may lie on another cell.
 
     Args:
@@ -30,7 +31,7 @@ def draw_beside(
     return np.asarray(places.reshape(-1, 2))
 
 
-def is_off(places: NDArray[np.float64], cells: NDArray[np.float64], *, scale: float = 1.0) -> NDArray[np.bool_]:
+def is_off(places: Points, cells: Points, *, scale: float = 1.0) -> NDArray[np.bool_]:
     """Tell which places lie at least ``NEAR_PX`` off every cell; units as in ``draw_beside``.
 
     Returns:
@@ -39,7 +40,7 @@ def is_off(places: NDArray[np.float64], cells: NDArray[np.float64], *, scale: fl
     return _nearest(places, cells, p=2) >= NEAR_PX * scale
 
 
-def is_clear(places: NDArray[np.float64], others: NDArray[np.float64], *, reach: float) -> NDArray[np.bool_]:
+def is_clear(places: Points, others: Points, *, reach: float) -> NDArray[np.bool_]:
     """Tell which windows overlap none of the others: along x or y their centres lie at least ``reach`` apart.
 
     Returns:
@@ -48,7 +49,7 @@ def is_clear(places: NDArray[np.float64], others: NDArray[np.float64], *, reach:
     return _nearest(places, others, p=np.inf) >= reach
 
 
-def _nearest(places: NDArray[np.float64], others: NDArray[np.float64], *, p: float) -> NDArray[np.float64]:
+def _nearest(places: Points, others: Points, *, p: float) -> NDArray[np.float64]:
     if not len(others):
         return np.full(len(places), np.inf)
     distance, _ = cKDTree(others).query(places, p=p)
