@@ -12,6 +12,7 @@ from django.utils import timezone
 from detection import exports, selectors, services
 from detection.choices import BlockState, ModelStatus, RunState
 from detection.models import DetectionBlock, DetectionRun, TrainingRun
+from detection.nn.config import PRESETS
 from detection.nn.search import SearchSpace
 from detection.registry.services import model_promote
 from labeling.choices import Side, SlideState

@@ -233,7 +233,7 @@ def test_what_does_not_answer_now_is_no_damage(dataset, monkeypatch):
     def away(sha256):
         raise UnavailableError("The bucket does not answer.")
 
-    monkeypatch.setattr(windows.readers, "slide_reader", away)
+    monkeypatch.setattr(readers, "slide_reader", away)
     with pytest.raises(UnavailableError):
         load(dataset, beside=2)
     assert list((media.root() / "patches").iterdir()) == []
@@ -289,8 +289,8 @@ def brown_and_blue(places, seed=4):
         box = image[y - 35 : y + 35, x - 35 : x + 35]
         for left, top in rng.integers(0, 70, size=(6, 2)):
             disc(box, left, top, float(rng.integers(4, 11)), (150, 150, 150))
-        middle = 35 + rng.integers(-3, 4, size=2)
-        disc(box, *middle, float(rng.integers(18, 25)), BLUE if n % 2 else BROWN)
+        x, y = 35 + rng.integers(-3, 4, size=2)
+        disc(box, x, y, float(rng.integers(18, 25)), BLUE if n % 2 else BROWN)
     noise = rng.integers(-12, 13, size=image.shape)
     return np.clip(image + noise, 0, 255).astype(np.uint8)
 
