@@ -1,10 +1,10 @@
 """Decoded patches of data-set versions, kept on disk: a million of them are read as if they lay in memory.
 
 ``MEDIA/patches/<key>/`` holds ``images.npy``, uint8 (N, 70, 70, 3), side after side, ``labels.npy``, int64 (N, 2),
-whether each counts and its class, and where there are windows beside cells, which come last, ``places.npy``, int64
-(M, 3), slide, x and y of each, and ``unreadable.json``, codes of slides that could not be read. The key names the
-content of the version and how many windows a cell were asked for, so that two versions of the same content share a
-folder while they have none; it can be deleted at any time.
+whether each counts and its class, ``places.npy``, int64 (M, 3), slide, x and y of the windows beside cells, which come
+last, and ``unreadable.json``, codes of the slides that had to be left out of these. The key names the content of the
+version, and where there are windows the version and how many were wanted, so that only versions without them share a
+folder; it can be deleted at any time.
 """
 
 import hashlib
@@ -47,7 +47,7 @@ _AT_ONCE = 500
 Counts = Mapping[str, int]
 
 
-class BesideWords(TypedDict):
+class BesideCounts(TypedDict):
     """What became of windows beside cells, as it stands in ``TrainingRun.windows_beside``.
 
     ``cells`` are the counted ones of the training side, ``without_slide`` those of them that were imported.
@@ -67,12 +67,12 @@ class Loaded:
     Args:
         sides: a set for each of ``Side``, see ``load_sides``; the training side ends with the windows.
         places: of the windows, int64 (M, 3), columns slide, x, y.
-        words: what became of the windows.
+        beside: what became of the windows.
     """
 
     sides: dict[str, PatchSet]
     places: Places
-    words: BesideWords
+    beside: BesideCounts
 
 
 @dataclass(frozen=True)
@@ -135,14 +135,14 @@ def load(dataset: DatasetVersion, *, beside: int, tell: Tell = silent) -> Loaded
     if not folder.is_dir():
         _build(asked, folder, tell)
     places, unreadable = _beside(folder)
-    words: BesideWords = {
+    counts: BesideCounts = {
         "each": beside,
         "cells": total,
         "without_slide": loose,
         "cut": len(places),
         "unreadable_slides": unreadable,
     }
-    return Loaded(_opened(folder, asked.counts), places, words)
+    return Loaded(_opened(folder, asked.counts), places, counts)
 
 
 def decode_png(png: bytes) -> NDArray[np.uint8]:

@@ -154,7 +154,7 @@ def _prepared(run: TrainingRun, hold: Hold, place: torch.device) -> Work:
     dataset = run.dataset or _frozen(run, hold.lease, tell)
     dataset_check(dataset, tell=tell)
     loaded = load(dataset, beside=_windows(run), tell=tell)
-    hold.lease.update(windows_beside=loaded.words)
+    hold.lease.update(windows_beside=loaded.beside)
     folds = _dealt(run, dataset, loaded, tell)
     hold.beat.hush()
     return Work(run, dataset, reins, loaded.sides, folds, place, workspace.folder(run.pk), hold)

@@ -82,7 +82,7 @@ def test_they_follow_the_training_patches_with_the_slides_own_pixels(dataset, sl
     bare, loaded = load_sides(dataset), load(dataset, beside=2)
     training, count = loaded.sides[Side.TRAIN], len(bare[Side.TRAIN])
     assert len(training) == count + len(loaded.places)
-    assert len(loaded.places) > loaded.words["cells"]
+    assert len(loaded.places) > loaded.beside["cells"]
     assert (training.images[:count] == bare[Side.TRAIN].images).all()
     assert training.kinds is not None
     assert not training.labels[count:].any()
@@ -199,13 +199,13 @@ def test_a_slide_that_cannot_be_read_is_left_out_until_it_can(people, slide, tmp
     readers.pool.close()
     loaded = load(dataset, beside=2)
     assert set(loaded.places[:, 0]) == {slide.pk}
-    assert loaded.words["unreadable_slides"] == [gone.code]
-    assert windows_words(loaded.words).endswith(f"; {gone.code} could not be read")
+    assert loaded.beside["unreadable_slides"] == [gone.code]
+    assert windows_words(loaded.beside).endswith(f"; {gone.code} could not be read")
     assert (load(dataset, beside=2).places == loaded.places).all()
     (tmp_path / "aside").rename(path)
     again = load(dataset, beside=2)
     assert set(again.places[:, 0]) == {slide.pk, gone.pk}
-    assert again.words["unreadable_slides"] == []
+    assert again.beside["unreadable_slides"] == []
     assert (again.places[again.places[:, 0] == slide.pk] == loaded.places).all()
 
 
@@ -221,7 +221,7 @@ def test_a_damaged_place_costs_its_windows_only(dataset, slide, monkeypatch):
 
     monkeypatch.setattr(SlideReader, "read", damaged)
     found = load(dataset, beside=2)
-    assert found.words["unreadable_slides"] == []
+    assert found.beside["unreadable_slides"] == []
     covers = overlap(whole.places[:, 1:], [(x, y)], reach=34).ravel()
     assert len(found.places) <= len(whole.places) - covers.sum()
     assert len(found.places) > len(whole.places) - 20
@@ -246,7 +246,7 @@ def test_patches_without_a_slide_get_none(people, db):
     assert all((bare[side].images == loaded.sides[side].images).all() for side in Side.values)
     assert len(list((media.root() / "patches").iterdir())) == 1
     cells = dataset.items.filter(side=Side.TRAIN, label_class__counted=True).count()
-    assert loaded.words == {"each": 2, "cells": cells, "without_slide": cells, "cut": 0, "unreadable_slides": []}
+    assert loaded.beside == {"each": 2, "cells": cells, "without_slide": cells, "cut": 0, "unreadable_slides": []}
 
 
 def test_cutting_tells_how_far_it_is_and_leaves_nothing_where_that_ends_it(dataset):
