@@ -36,7 +36,7 @@ export const training = {
   noLimit: "No limit",
   windowsBeside: "Windows beside cells",
   windowsBesideHelp:
-    "Cut on slides beside each counted cell and learned as no cell, so that none is found twice. Choose 0 where counted cells lie side by side and not all are labelled.",
+    "Learned as no cell, so that none is found twice. 0 where counted cells lie side by side and not all are labelled.",
   asInTheRecipe: "As in the recipe",
   ranges: "Ranges",
   low: (name: string) => `${name}, lowest`,
