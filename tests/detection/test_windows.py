@@ -13,7 +13,7 @@ from detection.nn.beside import FAR_PX, KIND, NEAR_PX
 from detection.nn.checkpoint import load_checkpoint
 from detection.registry.card import model_card
 from detection.registry.card_text import card_markdown
-from detection.runs import folds, patch_cache, windows
+from detection.runs import folds, windows
 from detection.runs.patch_cache import load, load_sides
 from detection.selectors import model_at, windows_words
 from labeling import media, readers
@@ -21,7 +21,6 @@ from labeling.choices import Side
 from labeling.models import DatasetVersion
 from labeling.services import dataset_freeze, points_import
 from labeling.slides.reader import SlideReader
-from labeling.splits import SIDES
 from tests.detection.makers import add_toy_labels, finished, scattered, start_training, store_slide
 from tests.detection.nn.toys import BLUE, BROWN, GLASS, disc
 from tests.factories import DatasetItemFactory, DatasetVersionFactory, PatchFactory, SlideFactory
@@ -323,5 +322,3 @@ def test_words_for_what_was_cut():
     )
     assert windows_words(told | {"each": 0}) == "none"
     assert windows_words(None) == ""
-    assert SIDES.index(Side.TRAIN) == 0
-    assert patch_cache._ORDER[-1] == Side.TRAIN
