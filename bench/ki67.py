@@ -9,6 +9,7 @@ found through TILSCOPE_REAL_DATA.
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -18,12 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.spatial.distance import cdist
 
 from bench.detection import Bench, Field, with_head
 from bench.fields import AREAS_PX2, DENSITIES, SIGMAS_PX, Points, spots
 from bench.measure import machine, report
-from bench.protocols import learn, real_data
+from bench.protocols import learn, real_data, summary
+from detection.nn.beside import draw_beside, is_off
 from detection.nn.blocks import DetectionParams
 from detection.nn.config import PRESETS
 from detection.nn.data import PatchSet, place_groups
@@ -35,8 +36,8 @@ POSITIVE, OTHERS, BESIDE = 1, (2, 3), 4
 TEST_CASES = ("p1_0300", "p1_0313", "p1_0318", "p1_0322", "p2_0184", "p2_0191")
 """Eight fields with 112 of the 391 positive cells."""
 HIT_PX = 30.0
-NEAR_PX, FAR_PX, EACH = 20.0, 35.0, 2
-"""Windows this far from a positive cell are not that cell; so many are cut for each."""
+EACH = PRESETS["default"].windows_beside
+"""Windows beside each positive cell, as many as the recipe cuts."""
 
 Count = Callable[[NDArray[np.uint8]], Points]
 
@@ -95,16 +96,14 @@ def windows(photo: Photo, *, beside: bool, seed: int) -> tuple[PatchSet, NDArray
 
 def _beside(cells: Points, size: tuple[int, ...], rng: np.random.Generator) -> Points:
     """Draw places some way off each cell, none of them on another one or off the field."""
-    angle, share = rng.uniform(0, 2 * np.pi, (len(cells), EACH)), rng.uniform(0, 1, (len(cells), EACH))
-    away = NEAR_PX + (FAR_PX - NEAR_PX) * share
-    found = (cells[:, None] + np.stack([np.cos(angle) * away, np.sin(angle) * away], axis=-1)).reshape(-1, 2)
+    found = draw_beside(cells, each=EACH, chance=rng)
     found = found[((found >= 0) & (found <= np.array(size) - 1)).all(axis=1)]
-    return np.asarray(found[(cdist(found, cells) >= NEAR_PX).all(axis=1)])
+    return found[is_off(found, cells)]
 
 
-def model_count(known: Sequence[Photo], *, beside: bool) -> Count:
-    """Learn from fields; what comes back counts."""
-    cut = [windows(photo, beside=beside, seed=SEED + n) for n, photo in enumerate(known)]
+def model_count(known: Sequence[Photo], *, beside: bool, seed: int = SEED) -> Count:
+    """Learn from fields; what comes back counts. Windows beside cells teach, and judge nothing, as in the product."""
+    cut = [windows(photo, beside=beside, seed=seed + n) for n, photo in enumerate(known)]
     patches = PatchSet(
         np.concatenate([part.images for part, _ in cut]),
         np.concatenate([part.labels for part, _ in cut]),
@@ -112,8 +111,10 @@ def model_count(known: Sequence[Photo], *, beside: bool) -> Count:
     )
     slides = [str(n) for n, (part, _) in enumerate(cut) for _ in range(len(part))]
     config, chains = PRESETS["default"], place_groups(slides, np.concatenate([corners for _, corners in cut]))
-    outcome = learn(patches, chains, config, seed=SEED)
-    model, meta = with_head(outcome, config, patches, patches.take(np.arange(0, len(patches), 10)))
+    are_cells = np.not_equal(patches.kinds, BESIDE)
+    outcome = learn(patches, chains, config, seed=seed, judges=are_cells)
+    cells = patches.take(are_cells)
+    model, meta = with_head(outcome, config, patches, cells.take(np.arange(0, len(cells), 10)))
     bench, params = Bench(model, meta, repeats=1), DetectionParams()
     engine = bench.engine(params)
 
@@ -146,6 +147,18 @@ def judged(fields: Sequence[Photo], count: Count) -> dict[str, Any]:
     }
 
 
+def over_seeds(
+    known: Sequence[Photo], fields: Sequence[Photo], *, beside: bool, seeds: Sequence[int]
+) -> dict[str, Any]:
+    """Judge one model for each seed; the mean of each figure, its spread, and the figures by seed."""
+    rows = []
+    for seed in seeds:
+        rows.append(judged(fields, model_count(known, beside=beside, seed=seed)))
+        print(f"  seed {seed}, beside {beside}: F1 {rows[-1]['f1']:.1f}", file=sys.stderr, flush=True)
+    plain = [{name: value for name, value in row.items() if name != "counts"} for row in rows]
+    return {**summary(plain), "by_seed": rows}
+
+
 def thresholded(known: Sequence[Photo], fields: Sequence[Photo]) -> dict[str, Any]:
     """Choose smoothing, threshold and area on the known fields, judge them on the others."""
     settings = [
@@ -160,13 +173,15 @@ def main(arguments: list[str] | None = None) -> None:
     """Read the options, measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the figures to this file")
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="models of each kind (%(default)s)")
     options = parser.parse_args(arguments)
+    seeds = range(SEED, SEED + options.seeds)
     known, fields = photos(real_data(parser))
     figures = {
         "fields": [len(known), len(fields)],
         "dab_threshold": thresholded(known, fields),
-        "model": judged(fields, model_count(known, beside=False)),
-        "model_with_windows_beside": judged(fields, model_count(known, beside=True)),
+        "model": over_seeds(known, fields, beside=False, seeds=seeds),
+        "model_with_windows_beside": over_seeds(known, fields, beside=True, seeds=seeds),
     }
     report({"machine": machine(), **figures}, options.json)
 

@@ -49,6 +49,11 @@ class TrainingRun(Run):
     folds = models.PositiveSmallIntegerField(default=0, help_text="of the cross-validation; 0: none")
     minutes = models.PositiveIntegerField(null=True, blank=True, help_text="no new step after so much computing")
     space = models.JSONField(null=True, blank=True, help_text="ranges of a search")
+    windows_beside = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="windows cut beside counted cells; empty: none yet, or not known then",
+    )
     seconds = models.FloatField(default=0.0, help_text="spent computing, over all attempts")
     stop_asked_at = models.DateTimeField(null=True, blank=True)
     metrics = models.JSONField(null=True, blank=True, help_text="what the model is worth, judged once at the end")

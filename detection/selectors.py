@@ -124,6 +124,19 @@ def dataset_of(model: ModelVersion) -> DatasetVersion | None:
     return same.order_by("number").first() if model.dataset_hash else None
 
 
+def windows_words(told: Mapping[str, Any] | None) -> str:
+    """Say in words what became of windows beside cells (``TrainingRun.windows_beside``); empty: nothing is known."""
+    if told is None:
+        return ""
+    if not told["each"]:
+        return "none"
+    found = f"{told['cut']:,} beside {told['cells']:,} counted cells, {told['each']} each at most"
+    parts = [f"{told['without_slide']:,} of these cells were imported without a slide"] if told["without_slide"] else []
+    slides = told["unreadable_slides"]
+    parts += [f"{', '.join(slides)} could not be read"] if slides else []
+    return "; ".join([found, *parts])
+
+
 def dataset_hash_of(model: ModelVersion) -> str:
     """The content hash of the labels a model was made from, as far as it is known."""
     if model.trial is None:
@@ -266,6 +279,7 @@ def training_run_words(run: TrainingRun, counts: Mapping[int, SideCounts]) -> di
         "folds": run.folds,
         "minutes": run.minutes,
         "space": run.space,
+        "windows_beside": run.windows_beside,
         "seconds": round(run.seconds, 1),
         "stop_asked": run.stop_asked_at is not None,
         "best_trial": best.number if best else None,

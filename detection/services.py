@@ -53,6 +53,7 @@ class TrainingWish:
         folds: of a cross-validation on the training side; 0 or 1 lets the validation side judge.
         minutes: of computing, after which no new step is begun; None for no limit.
         space: ranges of the search, by name; what is not named keeps the range of ``SearchSpace``.
+        windows_beside: windows beside each counted cell, instead of the preset's.
     """
 
     preset: str
@@ -65,6 +66,7 @@ class TrainingWish:
     folds: int = 0
     minutes: int | None = None
     space: dict[str, list[float]] | None = None
+    windows_beside: int | None = None
 
 
 @dataclass(frozen=True)
@@ -152,8 +154,9 @@ def _dataset_for(study: Study, wish: TrainingWish) -> DatasetVersion | None:
 def _recipe(wish: TrainingWish) -> TrainingConfig:
     if wish.preset not in PRESETS:
         raise DomainError(f"There is no recipe {wish.preset}. Choose one of {', '.join(PRESETS)}.", code="preset")
-    preset = PRESETS[wish.preset]
-    return preset if wish.epochs is None else preset.changed(epochs=wish.epochs, max_steps=0)
+    changes = {} if wish.epochs is None else {"epochs": wish.epochs, "max_steps": 0}
+    changes |= {} if wish.windows_beside is None else {"windows_beside": wish.windows_beside}
+    return PRESETS[wish.preset].changed(**changes)
 
 
 def new_run(

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from detection.choices import MAX_FOLDS, MAX_MINUTES, MAX_TRIALS, Preset, TrialState, WhyStopped
+from detection.nn.config import MOST_BESIDE
 from detection.serializers import (
     ClassCountsSerializer,
     ClientKeySerializer,
@@ -196,6 +197,16 @@ class SearchSpaceSerializer(serializers.Serializer[Any]):
     patience_steps = WholeRangeField(required=False)
 
 
+class WindowsBesideSerializer(serializers.Serializer[Any]):
+    """What became of windows beside counted cells."""
+
+    each = serializers.IntegerField(help_text="wanted beside each counted cell")
+    cells = serializers.IntegerField(help_text="counted cells of the training side")
+    without_slide = serializers.IntegerField(help_text="those of them that were imported without a slide")
+    cut = serializers.IntegerField(help_text="windows that are learned from; the others did not fit")
+    unreadable_slides = serializers.ListField(child=serializers.CharField(), help_text="codes of slides left out")
+
+
 class TrainingRunSerializer(RunSerializer):
     """One training or search, as it stands in a list."""
 
@@ -208,6 +219,9 @@ class TrainingRunSerializer(RunSerializer):
     folds = serializers.IntegerField(help_text="of the cross-validation; 0: none")
     minutes = serializers.IntegerField(allow_null=True, help_text="of computing, after which no new step is begun")
     space = SearchSpaceSerializer(allow_null=True)
+    windows_beside = WindowsBesideSerializer(
+        allow_null=True, help_text="empty until they are cut, and for trainings before there were any"
+    )
     seconds = serializers.FloatField(help_text="spent computing, over all attempts")
     stop_asked = serializers.BooleanField(help_text="somebody has asked to end with the best so far")
     best_trial = serializers.IntegerField(allow_null=True, help_text="number of the trial that is the best so far")
@@ -241,3 +255,10 @@ class TrainingStartSerializer(ClientKeySerializer):
     folds = serializers.IntegerField(required=False, min_value=0, max_value=MAX_FOLDS)
     minutes = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=MAX_MINUTES)
     space = SearchSpaceSerializer(required=False, allow_null=True)
+    windows_beside = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=0,
+        max_value=MOST_BESIDE,
+        help_text="windows beside each counted cell of a slide, learned as not counted; absent: the recipe's number",
+    )

@@ -22,6 +22,7 @@ GLANCE = 3000
 """Labels of a kind that are looked through in a moment."""
 _LABELS = np.dtype([(name, "i8") for name in ("patch", "class", "reader", "label", "slide", "x", "y")])
 _FROZEN = np.dtype([("patch", "i8"), ("class", "i8"), ("side", "i1")])
+_PLACES = np.dtype([("slide", "i8"), ("x", "i8"), ("y", "i8"), ("counted", "?"), ("side", "i1")])
 _PATCHES = np.dtype([("patch", "i8"), ("sha256", "S64"), ("slide", "i8"), ("x", "i8"), ("y", "i8")])
 
 
@@ -155,6 +156,22 @@ def frozen_columns(dataset: DatasetVersion, *, tell: Tell = silent) -> tuple[Ite
     frozen = np.fromiter(told(tell, "Reading the version", dataset.items.count())(placed), dtype=_FROZEN)
     items = columns(dataset.study, frozen["patch"], frozen["class"], tell=tell)
     return items, frozen["side"][np.searchsorted(frozen["patch"], items.patch_ids)]
+
+
+def frozen_places(dataset: DatasetVersion, *, tell: Tell = silent) -> NDArray[Any]:
+    """Read where the patches of a version lie, in stored order.
+
+    Returns:
+        A structured array of ``slide``, ``x`` and ``y`` (``NONE`` for imported patches; centre pixel, level 0),
+        whether the class is ``counted``, and the position in ``SIDES`` of the ``side``.
+    """
+    columns = ("pk", "patch__slide_id", "patch__x_l0", "patch__y_l0", "label_class__counted", "side")
+    rows = in_chunks(dataset.items.order_by("pk").values_list(*columns), "pk")
+    placed = (
+        (*(NONE if value is None else value for value in place), counted, SIDES.index(side))
+        for _, *place, counted, side in told(tell, "Reading the places", dataset.items.count())(rows)
+    )
+    return np.fromiter(placed, dtype=_PLACES)
 
 
 def frozen_class_names(dataset: DatasetVersion) -> dict[int, str]:

@@ -11,6 +11,8 @@ Precision = Literal["auto", "fp32", "bf16"]
 Optimizer = Literal["adamw", "adam"]
 Schedule = Literal["one_cycle", "constant"]
 
+MOST_BESIDE = 8
+
 _RANGES: dict[str, tuple[float, float]] = {
     "epochs": (0, 500),
     "max_steps": (0, 1_000_000),
@@ -21,6 +23,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "dropout": (0.0, 0.9),
     "ema_decay": (0.0, 0.9999),
     "balance": (0.0, 1.0),
+    "windows_beside": (0, MOST_BESIDE),
     "rotation": (0.0, 1.0),
     "shift_px": (0, 12),
     "stain_jitter": (0.0, 0.5),
@@ -53,6 +56,7 @@ class TrainingConfig:
         dropout: share of hidden units dropped in the fully connected layers.
         ema_decay: decay per step of the averaged weights that are validated and kept; 0 for the weights themselves.
         balance: how far the kinds of negatives, stained or not, are drawn equally often, 0 (not at all) to 1.
+        windows_beside: windows cut beside each positive cell of a slide, as negatives to learn from (see ``beside``).
         symmetric: whether weights are tied so that a cell scores the same however it is turned by quarter turns or
             mirrored; widths are multiples of eight then.
         mirror: whether patches are reflected by chance.
@@ -80,6 +84,7 @@ class TrainingConfig:
     dropout: float = 0.5
     ema_decay: float = 0.99
     balance: float = 0.0
+    windows_beside: int = 0
     symmetric: bool = False
     mirror: bool = True
     quarter_turns: bool = True
@@ -165,7 +170,7 @@ NO_AUGMENTATION: dict[str, Any] = {
 }
 """Changes that switch every augmentation off, built in or drawn: each patch is seen as it is, to the bit."""
 
-_DEFAULT = TrainingConfig(balance=0.75, symmetric=True)
+_DEFAULT = TrainingConfig(balance=0.75, windows_beside=2, symmetric=True)
 
 PRESETS: dict[str, TrainingConfig] = {
     "default": _DEFAULT,

@@ -9,7 +9,7 @@ from detection.models import ModelVersion
 from detection.nn.errors import CheckpointError
 from detection.nn.header import read_description
 from detection.registry.selectors import promotion_words, promotions
-from detection.selectors import dataset_of, model_words
+from detection.selectors import dataset_of, model_words, windows_words
 from labeling import media
 from labeling.choices import Side
 from labeling.models import DatasetVersion
@@ -84,6 +84,7 @@ def _origin(model: ModelVersion, inside: dict[str, Any] | None) -> dict[str, Any
             "file_name": model.file_name,
             "training_run": None,
             "preset": None,
+            "windows_beside": None,
             "seed": None,
             "device": None,
             "versions": (inside or {}).get("versions") or {},
@@ -97,6 +98,7 @@ def _origin(model: ModelVersion, inside: dict[str, Any] | None) -> dict[str, Any
         "file_name": "",
         "training_run": run.number,
         "preset": run.preset,
+        "windows_beside": windows_words(run.windows_beside) or None,
         "seed": run.seed,
         "device": run.device,
         "versions": run.versions,

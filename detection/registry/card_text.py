@@ -36,6 +36,7 @@ def _lines(card: dict[str, Any]) -> Iterator[str]:
         ("By", origin["by"]),
         ("When", origin["at"].isoformat()),
         *([("File", origin["file_name"])] if origin["kind"] == "imported" else []),
+        ("Windows beside cells", origin["windows_beside"]),
         ("Device", origin["device"]),
         ("Versions", ", ".join(f"{name} {version}" for name, version in sorted(origin["versions"].items()))),
     )

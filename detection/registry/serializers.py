@@ -152,6 +152,9 @@ class OriginSerializer(serializers.Serializer[Any]):
     file_name = serializers.CharField()
     training_run = serializers.IntegerField(allow_null=True, help_text="its number")
     preset = serializers.CharField(allow_null=True)
+    windows_beside = serializers.CharField(
+        allow_null=True, help_text="windows beside counted cells that it learned from, in words; empty: not known"
+    )
     seed = serializers.IntegerField(allow_null=True)
     device = serializers.CharField(allow_null=True)
     versions = serializers.DictField(child=serializers.CharField())

@@ -14,6 +14,7 @@ from config.leases import owned
 from detection import leases, selectors
 from detection.choices import RunState, Verdict
 from detection.models import ModelComparison, ModelVersion
+from detection.nn.beside import FAR_PX
 from detection.nn.checkpoint import load_checkpoint
 from detection.nn.comparison import Answers
 from detection.nn.comparison import compare as compare_answers
@@ -53,7 +54,7 @@ def _compare(lease: leases.Lease, beat: leases.Heartbeat) -> None:
         pk=lease.pk
     )
     items = pair.dataset.items.filter(side=Side.TEST)
-    left_out = seen_by(items, pair.dataset, selectors.dataset_of(pair.current))
+    left_out = seen_by(items, pair.dataset, selectors.dataset_of(pair.current), _margin_px(pair.current))
     kept = items.exclude(pk__in=left_out)
     lease.update(message="Judging the test patches", total=items.count() - len(left_out))
     try:
@@ -84,13 +85,25 @@ def _result(
     return found.to_json()
 
 
-def seen_by(items: "QuerySet[DatasetItem]", dataset: DatasetVersion, learned_from: DatasetVersion | None) -> set[int]:
+def _margin_px(model: ModelVersion) -> float:
+    """Tell how far windows beside cells may reach beyond the patches that a model learned from, model pixels."""
+    has_none = model.trial is not None and not model.trial.parameters.get("windows_beside")
+    return 0.0 if has_none else FAR_PX + 1  # their centres are whole pixels
+
+
+def seen_by(
+    items: "QuerySet[DatasetItem]",
+    dataset: DatasetVersion,
+    learned_from: DatasetVersion | None,
+    margin_px: float = 0.0,
+) -> set[int]:
     """Find test patches that a model has seen: the same pixels, or a place that overlaps one it learned from.
 
     Args:
         items: of the test side of ``dataset``.
         dataset: whose split already keeps its own sides apart.
         learned_from: what the model was made from, training and validation side; None where that is not known.
+        margin_px: how far it has seen beyond these patches, model pixels.
 
     Returns:
         Keys of the items.
@@ -99,18 +112,19 @@ def seen_by(items: "QuerySet[DatasetItem]", dataset: DatasetVersion, learned_fro
         return set()
     seen = learned_from.items.filter(side__in=SEEN_SIDES)
     same = items.filter(Exists(seen.filter(patch__sha256=OuterRef("patch__sha256"))))
-    return {*same.values_list("pk", flat=True), *_overlapping(items, seen)}
+    return {*same.values_list("pk", flat=True), *_overlapping(items, seen, margin_px)}
 
 
-def _overlapping(items: "QuerySet[DatasetItem]", seen: "QuerySet[DatasetItem]") -> Iterator[int]:
-    """List items whose box shares a pixel with the box of a seen patch of the same slide."""
+def _overlapping(items: "QuerySet[DatasetItem]", seen: "QuerySet[DatasetItem]", margin_px: float) -> Iterator[int]:
+    """List items whose box shares a pixel with the box, widened by the margin, of a seen patch of the same slide."""
     slides = Slide.objects.select_related("study").filter(pk__in=items.values("patch__slide"))
     for slide in slides:
         known, asked = (_places(rows.filter(patch__slide=slide)) for rows in (seen, items))
         if not len(known):
             continue
-        side_l0 = slide.study.patch_px * (slide_scale(slide) if slide.mpp or slide.study.model_mpp is None else 1.0)
-        distance, _ = cKDTree(known[:, 1:]).query(asked[:, 1:], p=np.inf, distance_upper_bound=side_l0)
+        scale = slide_scale(slide) if slide.mpp or slide.study.model_mpp is None else 1.0
+        reach = (slide.study.patch_px + margin_px) * scale
+        distance, _ = cKDTree(known[:, 1:]).query(asked[:, 1:], p=np.inf, distance_upper_bound=reach)
         yield from asked[np.isfinite(distance), 0].tolist()
 
 

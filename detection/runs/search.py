@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Now
-from numpy.typing import NDArray
 
 from config.errors import UnavailableError
 from config.leases import LostError
@@ -30,6 +28,7 @@ from detection.nn.data import PatchSet
 from detection.nn.errors import TrainingError
 from detection.nn.training import CurvePoint, TrainingOutcome
 from detection.runs.devices import versions
+from detection.runs.folds import Folds
 from detection.runs.reins import LOST, Reins
 from detection.runs.trials import (
     WHOLE,
@@ -66,8 +65,8 @@ class Work:
         run: with its study.
         dataset: what it learns from.
         reins: when to stop.
-        sides: the frozen patches.
-        fold_of: of each training patch, from 0, int64; empty where there is no cross-validation.
+        sides: the frozen patches; the training side ends with the windows beside its cells.
+        folds: who learns and who judges; None where there is no cross-validation.
         place: what is computed on.
         folder: where states and networks lie while the run goes on.
         hold: of the run; None for a worker that helps whoever has it.
@@ -77,7 +76,7 @@ class Work:
     dataset: DatasetVersion
     reins: Reins
     sides: dict[str, PatchSet]
-    fold_of: NDArray[np.int64]
+    folds: Folds | None
     place: torch.device
     folder: Path
     hold: Hold | None = None
@@ -220,9 +219,9 @@ class Search:
     def _patches(self, fold: int) -> tuple[PatchSet, PatchSet]:
         """Give the patches that one training learns from, and those that judge it."""
         training = self.work.sides[Side.TRAIN]
-        if fold == WHOLE:
+        if fold == WHOLE or self.work.folds is None:
             return training, self.work.sides[Side.VALIDATION]
-        return training.take(self.work.fold_of != fold - 1), training.take(self.work.fold_of == fold - 1)
+        return training.take(self.work.folds.learns(fold - 1)), training.take(self.work.folds.judges(fold - 1))
 
     def _note(
         self, trial: Trial, hold: Hold, result: FoldResult, outcome: TrainingOutcome, curve: list[dict[str, Any]]

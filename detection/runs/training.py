@@ -5,12 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from django.db import transaction
 from django.db.models import F, Max, Q
 from django.db.models.functions import Coalesce, Now
-from numpy.typing import NDArray
 
 from config.errors import DomainError, UnavailableError
 from config.leases import LostError
@@ -18,13 +16,14 @@ from detection import leases, workspace
 from detection.choices import FINAL_STATES, OPEN_STATES, RunState, TrialState
 from detection.models import ModelVersion, TrainingRun, Trial
 from detection.nn.checkpoint import CheckpointMeta, load_checkpoint, save_checkpoint
+from detection.nn.config import TrainingConfig
 from detection.nn.errors import TrainingError
 from detection.nn.low_rank import fit_head
 from detection.nn.network import PaperNet
 from detection.runs.devices import device, device_name, tell_device, versions
-from detection.runs.folds import fold_numbers
+from detection.runs.folds import Folds, deal
 from detection.runs.judging import judge_model
-from detection.runs.patch_cache import load_sides
+from detection.runs.patch_cache import Loaded, load
 from detection.runs.reins import Reins, StoppedEmptyError
 from detection.runs.search import Hold, Search, Work
 from detection.runs.trials import WHOLE
@@ -83,8 +82,10 @@ def _help(run_id: int) -> bool:
         return False
     run = TrainingRun.objects.select_related("study").get(pk=run_id)
     dataset = DatasetVersion.objects.select_related("study").get(training_runs=run)
-    work = Work(run, dataset, Reins(run), load_sides(dataset), _dealt(run, dataset), device(), workspace.folder(run_id))
     try:
+        loaded = load(dataset, beside=_windows(run))
+        folds = _dealt(run, dataset, loaded)
+        work = Work(run, dataset, Reins(run), loaded.sides, folds, device(), workspace.folder(run_id))
         return Search(work).work_on_next()
     except DomainError as error:
         logger.warning("a trial of training run %s was given back: %s", run_id, error.message)
@@ -152,10 +153,16 @@ def _prepared(run: TrainingRun, hold: Hold, place: torch.device) -> Work:
 
     dataset = run.dataset or _frozen(run, hold.lease, tell)
     dataset_check(dataset, tell=tell)
-    sides = load_sides(dataset, tell=tell)
-    fold_of = _dealt(run, dataset, tell)
+    loaded = load(dataset, beside=_windows(run), tell=tell)
+    hold.lease.update(windows_beside=loaded.beside)
+    folds = _dealt(run, dataset, loaded, tell)
     hold.beat.hush()
-    return Work(run, dataset, reins, sides, fold_of, place, workspace.folder(run.pk), hold)
+    return Work(run, dataset, reins, loaded.sides, folds, place, workspace.folder(run.pk), hold)
+
+
+def _windows(run: TrainingRun) -> int:
+    """Tell how many windows the recipe wants beside each counted cell; no trial of a search varies that."""
+    return TrainingConfig.from_json(run.config).windows_beside
 
 
 def _frozen(run: TrainingRun, lease: leases.Lease, tell: Tell) -> DatasetVersion:
@@ -185,11 +192,11 @@ def _frozen(run: TrainingRun, lease: leases.Lease, tell: Tell) -> DatasetVersion
     return version
 
 
-def _dealt(run: TrainingRun, dataset: DatasetVersion, tell: Tell = silent) -> NDArray[np.int64]:
-    """Deal the training patches to the folds of a cross-validation, if there is one."""
+def _dealt(run: TrainingRun, dataset: DatasetVersion, loaded: Loaded, tell: Tell = silent) -> Folds | None:
+    """Deal the training side to the folds of a cross-validation, if there is one."""
     if not run.folds:
-        return np.zeros(0, dtype=np.int64)
-    return fold_numbers(dataset, k=run.folds, seed=run.seed, tell=tell)
+        return None
+    return deal(dataset, loaded.places, k=run.folds, seed=run.seed, tell=tell)
 
 
 def _end_stopped(lease: leases.Lease) -> None:

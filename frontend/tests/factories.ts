@@ -223,6 +223,7 @@ export const trainingRun = (change: Partial<TrainingRunDetail> = {}): TrainingRu
   folds: 0,
   minutes: null,
   space: null,
+  windows_beside: null,
   seconds: 640,
   stop_asked: false,
   best_trial: 1,

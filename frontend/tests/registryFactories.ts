@@ -80,6 +80,7 @@ export const modelCard = (change: Partial<ModelCard> = {}): ModelCard => ({
     file_name: "",
     training_run: 4,
     preset: "default",
+    windows_beside: null,
     seed: 0,
     device: "cpu",
     versions: { torch: "2.14.1" },

@@ -131,6 +131,20 @@ describe("starting a training", () => {
     });
   });
 
+  it("sends how many windows are wanted beside cells only where a number was chosen, 0 too", async () => {
+    const { server, user } = open({ runs: [trainingRun()] });
+    await user.click(await screen.findByRole("button", { name: "Advanced" }));
+    const start = () => user.click(screen.getByRole("button", { name: "Start training" }));
+    const sent = () => server.to("POST", "studies/1/training-runs").map(({ body }) => body);
+    const field = screen.getByLabelText("Windows beside cells");
+    expect(field).toHaveAttribute("placeholder", "As in the recipe");
+    await start();
+    await expect.poll(sent).toEqual([expect.not.objectContaining({ windows_beside: expect.anything() })]);
+    await user.type(field, "0");
+    await start();
+    await expect.poll(() => sent()[1]).toMatchObject({ windows_beside: 0 });
+  });
+
   it("learns from the version that the address names", async () => {
     const { server, user } = open({ address: "/studies/1/training?dataset=7" });
     expect(await screen.findByRole("combobox", { name: "Data set" })).toHaveValue("Summer");
@@ -229,6 +243,28 @@ describe("a training that has ended", () => {
     expect(screen.getByText("12 min")).toBeVisible();
     await new Promise((resolve) => setTimeout(resolve, 1300));
     expect(server.to("GET", "training-runs/4")).toHaveLength(1);
+  });
+
+  it("tells what was cut beside cells, and which slide could not be read", async () => {
+    const windows_beside = {
+      each: 2,
+      cells: 1300,
+      without_slide: 40,
+      cut: 2210,
+      unreadable_slides: ["S003"],
+    };
+    open({ runs: [trainingRun({ windows_beside })] });
+    expect(
+      await screen.findByText("2,210, beside 1,300 counted cells, 40 of them imported without a slide"),
+    ).toBeVisible();
+    expect(screen.getByText(/beside the cells of S003: the slide could not be read/)).toBeVisible();
+  });
+
+  it("says that no windows were cut where none were wanted", async () => {
+    const none = { each: 0, cells: 9, without_slide: 0, cut: 0, unreadable_slides: [] };
+    open({ runs: [trainingRun({ windows_beside: none })] });
+    const name = await screen.findByText("Windows beside cells", { selector: "dt" });
+    expect(name.nextSibling).toHaveTextContent("–");
   });
 
   it("names no data set where the labels could not be frozen", async () => {

@@ -4,6 +4,8 @@ import hashlib
 import io
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from labeling.slides.errors import SlideError
@@ -42,15 +44,23 @@ def crop_patch(reader: SlideReader, x_l0: int, y_l0: int, *, patch_px: int = 70,
     if not (0 <= x_l0 < width and 0 <= y_l0 < height):
         raise SlideError("That point is not on the slide. Choose a point inside the image.", code="patch_off_slide")
     x, y = patch_centre(x_l0, y_l0, size=reader.size, patch_px=patch_px, scale=scale)
-    box = patch_box(x, y, size=reader.size, patch_px=patch_px, scale=scale)
-    pixels, mask = reader.read(*box, scale)
+    out = io.BytesIO()
+    Image.fromarray(patch_pixels(reader, x, y, patch_px=patch_px, scale=scale)).save(out, "PNG", compress_level=6)
+    png = out.getvalue()
+    return Crop(png=png, sha256=hashlib.sha256(png).hexdigest(), x_l0=x, y_l0=y)
+
+
+def patch_pixels(reader: SlideReader, x_l0: int, y_l0: int, *, patch_px: int, scale: float) -> NDArray[np.uint8]:
+    """Read the pixels of the patch round a centre pixel, uint8 (patch_px, patch_px, 3) RGB; see ``crop_patch``.
+
+    Raises:
+        SlideError: ``slide_too_small``, ``patch_unreadable``.
+    """
+    pixels, mask = reader.read(*patch_box(x_l0, y_l0, size=reader.size, patch_px=patch_px, scale=scale), scale)
     if not mask.all():
         raise SlideError(
             "A part of the slide here is damaged and cannot be read. Choose a cell elsewhere.",
             code="patch_unreadable",
-            extra={"x_l0": x, "y_l0": y, "unreadable_px": int((~mask).sum())},
+            extra={"x_l0": x_l0, "y_l0": y_l0, "unreadable_px": int((~mask).sum())},
         )
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "PNG", compress_level=6)
-    png = out.getvalue()
-    return Crop(png=png, sha256=hashlib.sha256(png).hexdigest(), x_l0=x, y_l0=y)
+    return pixels

@@ -80,5 +80,9 @@ def test_cases_are_apart_and_the_whole_runs_from_the_command_line(tmp_path, monk
     assert figures["dab_threshold"]["f1"] == 100
     assert figures["dab_threshold"]["mean_error"] == 0
     for name in ("model", "model_with_windows_beside"):
-        assert [cells for cells, _ in figures[name]["counts"]] == [4, 4]
+        assert [cells for cells, _ in figures[name]["by_seed"][0]["counts"]] == [4, 4]
+        assert (figures[name]["f1"], figures[name]["f1_sd"]) == (
+            pytest.approx(figures[name]["by_seed"][0]["f1"], abs=1e-3),
+            0,
+        )
         assert figures[name]["f1"] > 50

@@ -12,6 +12,7 @@ from django.utils import timezone
 from detection import exports, selectors, services
 from detection.choices import BlockState, ModelStatus, RunState
 from detection.models import DetectionBlock, DetectionRun, TrainingRun
+from detection.nn.config import PRESETS
 from detection.nn.search import SearchSpace
 from detection.registry.services import model_promote
 from labeling.choices import Side, SlideState
@@ -369,13 +370,22 @@ def test_a_training_starts_by_the_address(people):
     assert (first.status_code, again.status_code) == (201, 200)
     run = first.json()
     assert (run["state"], run["seed"], run["config"]["epochs"]) == ("queued", 3, 2)
-    assert run["dataset"] is None
+    assert (run["dataset"], run["config"]["windows_beside"], run["windows_beside"]) == (None, 0, None)
     [listed] = client.get(address).json()["results"]
     assert (listed["id"], listed["dataset"]) == (run["id"], None)
     bad: dict
-    for bad in ({"preset": "odd"}, {"epochs": 0}, {"seed": -1}, {"sources": ["web"]}, {"slides": []}):
+    for bad in ({"preset": "odd"}, {"epochs": 0}, {"seed": -1}, {"sources": ["web"]}, {"slides": []},
+                {"windows_beside": 9}, {"windows_beside": -1}, {"windows_beside": "x"}):  # fmt: skip
         assert client.post(address, body | bad, format="json").status_code == 400
     assert client.post(address, body | {"seed": 4}, format="json").json()["code"] == "client_key_reused"
+
+
+@pytest.mark.parametrize(("asked", "found"), [({}, 2), ({"windows_beside": None}, 2), ({"windows_beside": 0}, 0)])
+def test_windows_beside_cells_are_the_recipes_unless_a_number_is_asked_for(people, asked, found):
+    add_toy_labels(people.study, 40)
+    body = {"preset": "default", "client_key": str(uuid.uuid4())} | asked
+    answer = people.client("admin").post(f"/api/studies/{people.study.pk}/training-runs", body, format="json")
+    assert answer.json()["config"] == PRESETS["default"].changed(windows_beside=found).to_json()
 
 
 def test_a_search_starts_by_the_address_and_shows_what_it_was_asked(people):

@@ -178,9 +178,16 @@ def test_train_here_writes_curve_scores_and_model(study, tmp_path, monkeypatch):
     add_toy_labels(study)
     monkeypatch.setitem(PRESETS, "quick", tiny_config())
     out = tmp_path / "out.json"
-    said = run("train", "--study", study.name, "--preset", "quick", "--epochs", 3, "--seed", 5, "--here", "--json", out)
+    said = run("train", "--study", study.name, "--preset", "quick", "--epochs", 3, "--seed", 5, "--windows-beside", 3,
+               "--here", "--json", out)  # fmt: skip
     found = json.loads(out.read_text())
     assert (found["state"], found["seed"], found["config"]["epochs"]) == ("done", 5, 3)
+    cells = found["dataset"]["counts"]["train"]["positive"]
+    assert found["config"]["windows_beside"] == 3
+    assert found["windows_beside"] == {
+        "each": 3, "cells": cells, "without_slide": cells, "cut": 0, "unreadable_slides": [],
+    }  # fmt: skip
+    assert f"windows beside cells: 0 beside {cells} counted cells, 3 each at most; {cells} of these" in said
     assert found["metrics"]["test"]["count"] > 0
     assert found["model"]["number"] == ModelVersion.objects.latest("number").number
     assert media.path_of(found["model"]["sha256"]).is_file()

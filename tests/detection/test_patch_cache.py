@@ -99,7 +99,7 @@ def test_a_half_written_one_is_never_used(dataset, monkeypatch):
 def test_another_worker_may_be_first(dataset, monkeypatch):
     load_sides(dataset)
     [folder] = folders()
-    patch_cache._build(dataset, patch_cache._counts(dataset), folder, silent)
+    patch_cache._build(patch_cache._Asked(dataset, patch_cache._counts(dataset), 0), folder, silent)
     assert folders() == [folder]
 
 

@@ -15,7 +15,7 @@ from detection.nn import training as nn_training
 from detection.nn.errors import TrainingError
 from detection.runs import devices, search
 from detection.runs import training as training_runs
-from detection.runs.patch_cache import load_sides
+from detection.runs.patch_cache import load
 from tests.detection.makers import TrainingRunFactory, TrialFactory, finished, start_training
 
 # The heartbeat looks from another connection, so rows must be committed.
@@ -205,15 +205,15 @@ def test_a_stop_while_the_patches_are_loaded_again_waits_for_helpers(study, monk
     monkeypatch.setattr("detection.runs.reins._ASK_EVERY_S", 0.0)
     run, loaded = begin(study), []
 
-    def load(dataset, *, tell):
+    def loading(dataset, *, beside, tell):
         held = {"token": 1, "attempts": 1, "lease_until": Now() + timedelta(seconds=2)}
         Trial.objects.create(run=run, number=1, parameters=run.config, **held)
         services.training_stop(run=run)
         tell("Decoding the patches", 1, 2)
         loaded.append(dataset.pk)
-        return load_sides(dataset)
+        return load(dataset, beside=beside)
 
-    monkeypatch.setattr(training_runs, "load_sides", load)
+    monkeypatch.setattr(training_runs, "load", loading)
     finished(run)
     assert loaded == [run.dataset_id]
     assert (run.state, run.message, states(run)) == (

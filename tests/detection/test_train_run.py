@@ -18,7 +18,7 @@ from detection.nn.checkpoint import load_checkpoint
 from detection.nn.config import PRESETS
 from detection.runs import search
 from detection.runs import training as training_runs
-from detection.runs.patch_cache import load_sides
+from detection.runs.patch_cache import load
 from labeling import media
 from labeling.choices import Side
 from labeling.models import DatasetItem
@@ -147,7 +147,7 @@ def test_a_planted_leak_is_refused_before_anything_is_learned(study):
 
 def test_what_nobody_foresaw_is_tried_three_times_and_told(study, monkeypatch):
     run = start_training(study)
-    monkeypatch.setattr(training_runs, "load_sides", lambda _, **__: 1 / 0)
+    monkeypatch.setattr(training_runs, "load", lambda _, **__: 1 / 0)
     for attempt in range(3):
         with pytest.raises(ZeroDivisionError):
             runs.train(run.pk)
@@ -160,13 +160,13 @@ def test_what_nobody_foresaw_is_tried_three_times_and_told(study, monkeypatch):
 def telling(monkeypatch, then):
     """Have the loading of the patches tell how far it is, and something happen meanwhile."""
 
-    def told(dataset, *, tell):
+    def told(dataset, *, beside, tell):
         tell("Decoding the patches", 20, 60)
         then()
         tell("Decoding the patches", 40, 60)
-        return load_sides(dataset, tell=tell)
+        return load(dataset, beside=beside, tell=tell)
 
-    monkeypatch.setattr(training_runs, "load_sides", told)
+    monkeypatch.setattr(training_runs, "load", told)
 
 
 def test_the_loading_says_how_far_it_is_and_keeps_the_steps_of_earlier_attempts(study, monkeypatch):

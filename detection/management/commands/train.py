@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from detection import cli, selectors, services
 from detection.choices import MAX_FOLDS, MAX_MINUTES, MAX_TRIALS, Preset
 from detection.models import TrainingRun
+from detection.nn.config import MOST_BESIDE
 from labeling.cli import find_user, in_words
 from labeling.models import Study
 
@@ -36,6 +37,12 @@ class Command(BaseCommand):
             dest="ranges",
             type=_named_range,
             help="where trials look: max_steps, learning_rate, weight_decay or patience_steps; may be repeated",
+        )
+        parser.add_argument(
+            "--windows-beside",
+            type=_between(0, MOST_BESIDE),
+            metavar="N",
+            help="windows beside each counted cell, learned as not counted; by default the preset's number",
         )
         parser.add_argument("--seed", type=int, default=0, help="of the split, the search and the training")
         parser.add_argument("--user", help="account on whose behalf; by default the study's creator")
@@ -65,6 +72,7 @@ class Command(BaseCommand):
     def _tell(self, run_id: int) -> None:
         words = _words(run_id)
         test = words["metrics"]["test"]
+        self.stdout.write(f"windows beside cells: {selectors.windows_words(words['windows_beside'])}")
         for trial in words["trials"] if words["trial_limit"] > 1 or words["folds"] else []:
             self.stdout.write(_trial_line(trial, words["best_trial"]))
         self.stdout.write(
@@ -82,7 +90,7 @@ def _trial_line(trial: dict[str, Any], best: int | None) -> str:
 
 
 def _wish(study: Study, options: dict[str, Any]) -> services.TrainingWish:
-    same = ("preset", "seed", "epochs", "trials", "folds", "minutes")
+    same = ("preset", "seed", "epochs", "trials", "folds", "minutes", "windows_beside")
     number = options["dataset"]
     dataset = None if number is None else cli.dataset_numbered(study, number).pk
     return services.TrainingWish(

@@ -2026,6 +2026,8 @@ export interface components {
             /** @description its number */
             training_run: number | null;
             preset: string | null;
+            /** @description windows beside counted cells that it learned from, in words; empty: not known */
+            windows_beside: string | null;
             seed: number | null;
             device: string | null;
             versions: {
@@ -2566,6 +2568,8 @@ export interface components {
             /** @description of computing, after which no new step is begun */
             minutes: number | null;
             space: components["schemas"]["SearchSpace"] | null;
+            /** @description empty until they are cut, and for trainings before there were any */
+            windows_beside: components["schemas"]["WindowsBeside"] | null;
             /**
              * Format: double
              * @description spent computing, over all attempts
@@ -2609,6 +2613,8 @@ export interface components {
             /** @description of computing, after which no new step is begun */
             minutes: number | null;
             space: components["schemas"]["SearchSpace"] | null;
+            /** @description empty until they are cut, and for trainings before there were any */
+            windows_beside: components["schemas"]["WindowsBeside"] | null;
             /**
              * Format: double
              * @description spent computing, over all attempts
@@ -2643,6 +2649,8 @@ export interface components {
             folds?: number;
             minutes?: number | null;
             space?: components["schemas"]["SearchSpaceRequest"] | null;
+            /** @description windows beside each counted cell of a slide, learned as not counted; absent: the recipe's number */
+            windows_beside?: number | null;
         };
         /** @description One configuration of a search; its scores are validation scores, of folds the mean. */
         Trial: {
@@ -2721,6 +2729,19 @@ export interface components {
         Verdict: "better" | "worse" | "not_told_apart";
         /** @enum {string} */
         WhyStopped: "finished" | "no_improvement" | "pruned" | "asked" | "budget" | "diverged";
+        /** @description What became of windows beside counted cells. */
+        WindowsBeside: {
+            /** @description wanted beside each counted cell */
+            each: number;
+            /** @description counted cells of the training side */
+            cells: number;
+            /** @description those of them that were imported without a slide */
+            without_slide: number;
+            /** @description windows that are learned from; the others did not fit */
+            cut: number;
+            /** @description codes of slides left out */
+            unreadable_slides: string[];
+        };
         /** @description A test patch that the model calls wrongly. */
         WrongPatch: {
             patch: number;

@@ -29,6 +29,7 @@ function originFacts({ origin, model }: ModelCard): Fact[] {
     { name: text.when, value: formatMoment(origin.at) },
     { name: text.device, value: origin.device || words.common.none },
     { name: text.recipe, value: origin.preset ?? words.common.none },
+    { name: text.windowsBeside, value: origin.windows_beside ?? words.common.none },
     ...imported,
     { name: text.size, value: formatBytes(model.size_bytes) },
     { name: words.models.fingerprint, value: <code>{shortHash(model.sha256)}</code>, title: model.sha256 },

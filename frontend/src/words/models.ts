@@ -91,6 +91,7 @@ export const models = {
     when: "When",
     device: "Device",
     recipe: "Recipe",
+    windowsBeside: "Windows beside cells",
     file: "File",
     size: "Size",
     versions: "Versions",

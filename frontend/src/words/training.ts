@@ -34,6 +34,10 @@ export const training = {
   minutes: "Minutes",
   minutesHelp: "No new step after so much computing; the best so far is kept.",
   noLimit: "No limit",
+  windowsBeside: "Windows beside cells",
+  windowsBesideHelp:
+    "Learned as no cell, so that none is found twice. 0 where counted cells lie side by side and not all are labelled.",
+  asInTheRecipe: "As in the recipe",
   ranges: "Ranges",
   low: (name: string) => `${name}, lowest`,
   high: (name: string) => `${name}, highest`,
@@ -163,11 +167,16 @@ export const training = {
     took: "Took",
     search: "Search",
     computing: "Computing",
+    windowsBeside: "Windows beside cells",
     by: "By",
     steps: "Steps",
   },
   datasetSplit: (train: string, validation: string, test: string) =>
     `${train} to learn, ${validation} to validate, ${test} to test`,
+  windowsCut: (cut: string, cells: string) => `${cut}, beside ${cells} counted cells`,
+  windowsWithoutSlide: (cells: string) => `${cells} of them imported without a slide`,
+  windowsUnreadable: (slides: string) =>
+    `No windows were cut beside the cells of ${slides}: the slide could not be read. The patches themselves were learned from.`,
   searchOf: (trials: string, folds: string) => `${trials} trials, ${folds} folds`,
   searchPlain: (trials: string) => `${trials} trials`,
   notFrozen: "Not frozen yet",

@@ -49,6 +49,10 @@ def test_a_changed_shape_survives_json():
         {"tolerance": -0.1},
         {"balance": 1.1},
         {"balance": "much"},
+        {"windows_beside": 9},
+        {"windows_beside": -1},
+        {"windows_beside": 1.5},
+        {"windows_beside": True},
         {"shape": {"features": [1, 2], "fc": 3}},
         {"shape": {"features": "abc", "fc": 3}},
         {"shape": {"features": [True, 2, 3], "fc": 4}},
@@ -81,7 +85,7 @@ def test_recipes_written_before_there_were_these_settings_mean_what_they_meant()
     }
     found = TrainingConfig.from_json(old)
     assert found.to_json() == {**TrainingConfig().to_json(), **old}
-    assert found.balance == 0
+    assert (found.balance, found.windows_beside) == (0, 0)
     assert (found.optimizer, found.schedule, found.mirror, found.quarter_turns) == ("adamw", "one_cycle", True, True)
     assert (found.patience_steps, found.validate_every_steps, found.tolerance) == (0, 0, 1.0)
     assert found.deterministic is False
@@ -93,6 +97,15 @@ def test_model_b_is_the_default_without_any_augmentation():
     }
     assert different == set(NO_AUGMENTATION)
     assert not any(NO_AUGMENTATION.values())
+
+
+def test_who_cuts_windows_beside_cells():
+    assert {name: preset.windows_beside for name, preset in PRESETS.items()} == {
+        "default": 2,
+        "quick": 0,
+        "paper": 0,
+        "model-b": 2,
+    }
 
 
 def test_the_paper_s_recipe():

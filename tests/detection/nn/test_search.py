@@ -96,6 +96,7 @@ def test_a_recipe_in_epochs_becomes_one_in_steps():
     assert config.planned_steps(31) == 700
     assert config.validate_every_steps == 50
     assert config.optimizer == PRESETS["default"].optimizer
+    assert config.windows_beside == PRESETS["default"].windows_beside > 0
 
 
 def test_worse_than_the_median_is_given_up():

@@ -159,6 +159,28 @@ def test_a_place_is_as_large_as_the_studys_scale_makes_it(pair, people):
     assert len(comparison_runs.seen_by(items, labels_of(candidate), labels_of(current))) == 1
 
 
+def test_a_model_that_learned_from_windows_beside_cells_has_seen_farther(pair, people):
+    candidate, current = pair
+    slide = SlideFactory.create(study=people.study)
+    near = PatchFactory.create(slide=slide, x_l0=205, y_l0=100)
+    far = PatchFactory.create(slide=slide, x_l0=207, y_l0=100)
+    for patch in (near, far):
+        DatasetItemFactory.create(dataset=labels_of(candidate), patch=patch, side=Side.TEST)
+    DatasetItemFactory.create(dataset=labels_of(current), patch=PatchFactory.create(slide=slide, x_l0=100, y_l0=100))
+    assert done(candidate).left_out == 0
+    assert current.trial is not None
+    current.trial.parameters = {"windows_beside": 2}
+    current.trial.save()
+    again = comparison_runs.seen_by(
+        labels_of(candidate).items.filter(side=Side.TEST),
+        labels_of(candidate),
+        labels_of(current),
+        comparison_runs._margin_px(current),
+    )
+    assert again == {labels_of(candidate).items.get(patch=near).pk}
+    assert comparison_runs._margin_px(ImportedModelFactory.create(study=people.study)) > 0
+
+
 def test_of_one_data_set_nothing_is_left_out(pair):
     candidate, current = pair
     learn_from(current, labels_of(candidate))

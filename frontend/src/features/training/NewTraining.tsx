@@ -39,6 +39,7 @@ const START: Choice = {
   trials: 1,
   folds: 0,
   minutes: null,
+  windowsBeside: null,
   ranges: PAPER_RANGES,
   seed: 0,
 };
@@ -53,13 +54,14 @@ function materialOf({ dataset, isEverything, sources, slides }: Choice): Partial
   };
 }
 
-function searchOf({ trials, folds, minutes, ranges }: Choice): Partial<Wish> {
+function searchOf({ trials, folds, minutes, windowsBeside, ranges }: Choice): Partial<Wish> {
   const space = changedRanges(ranges);
   return {
     ...(trials > 1 ? { trials } : {}),
     ...(trials > 1 && Object.keys(space).length ? { space } : {}),
     ...(folds > 1 ? { folds } : {}),
     ...(minutes === null ? {} : { minutes }),
+    ...(windowsBeside === null ? {} : { windows_beside: windowsBeside }),
   };
 }
 

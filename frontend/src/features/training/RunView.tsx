@@ -20,7 +20,7 @@ import { formatCount, formatDuration, formatMoment, secondsBetween, shortHash } 
 import { words } from "@/words";
 
 import { Curves } from "./Curves";
-import { datasetWords } from "./dataset";
+import { datasetWords, windowsWords } from "./dataset";
 import { EndButtons } from "./EndButtons";
 import { GroupScores } from "./GroupScores";
 import { Judgement } from "./Judgement";
@@ -56,10 +56,16 @@ function datasetFacts({ dataset, state }: TrainingRun): Fact[] {
   ];
 }
 
+function windowsFacts({ windows_beside: told }: TrainingRun): Fact[] {
+  if (!told) return [];
+  return [{ name: text.fact.windowsBeside, value: told.each ? windowsWords(told) : words.common.none }];
+}
+
 function factsOf(run: TrainingRun): Fact[] {
   const took = run.started_at && run.finished_at ? secondsBetween(run.started_at, run.finished_at) : null;
   return [
     ...datasetFacts(run),
+    ...windowsFacts(run),
     { name: text.fact.recipe, value: recipeName(run.preset) },
     ...(isSearch(run) ? [{ name: text.fact.search, value: searchWords(run) }] : []),
     { name: text.fact.seed, value: String(run.seed) },
@@ -107,6 +113,13 @@ function Trouble({ run }: { run: TrainingRun }) {
 function LastWords({ run }: { run: TrainingRun }) {
   if (isRunning(run.state) || !run.progress.message) return null;
   return <Text className={classes.note}>{run.progress.message}</Text>;
+}
+
+/** Slides beside whose cells nothing could be cut. */
+function UnreadSlides({ run }: { run: TrainingRun }) {
+  const slides = run.windows_beside?.unreadable_slides ?? [];
+  if (slides.length === 0) return null;
+  return <Text className={classes.note}>{text.windowsUnreadable(slides.join(", "))}</Text>;
 }
 
 /** The curve of a trial: the run's own where it shows that one anyway, else asked for. */
@@ -174,6 +187,7 @@ export function RunView({ id, isAdmin }: { id: Id; isAdmin: boolean }) {
           />
         )}
         <LastWords run={run} />
+        <UnreadSlides run={run} />
         <Trouble run={run} />
         <Trials run={run} />
         {run.metrics && <Outcome run={run} metrics={run.metrics} />}

@@ -1,4 +1,4 @@
-/** The part of the form that most people leave alone: how many trials, folds, minutes, ranges. */
+/** The part of the form that most people leave alone: windows beside cells, how many trials, folds, minutes, ranges. */
 
 import { Collapse, NumberInput, SimpleGrid, Stack, Text } from "@mantine/core";
 
@@ -14,6 +14,8 @@ export interface SearchWish {
   trials: number;
   folds: number;
   minutes: number | null;
+  /** Beside each counted cell; null for the recipe's own number. */
+  windowsBeside: number | null;
   ranges: Ranges;
   seed: number;
 }
@@ -83,6 +85,21 @@ function Counts({ wish, onChange }: Props) {
   );
 }
 
+function WindowsBeside({ wish, onChange }: Props) {
+  return (
+    <NumberInput
+      label={text.windowsBeside}
+      description={text.windowsBesideHelp}
+      placeholder={text.asInTheRecipe}
+      min={0}
+      max={8}
+      allowDecimal={false}
+      value={wish.windowsBeside ?? ""}
+      onChange={(number) => onChange({ windowsBeside: number === "" ? null : Number(number) })}
+    />
+  );
+}
+
 export function SearchChoice({ wish, onChange }: Props) {
   return (
     <Advanced label={text.advanced}>
@@ -94,6 +111,7 @@ export function SearchChoice({ wish, onChange }: Props) {
           ))}
         </Stack>
       </Collapse>
+      <WindowsBeside wish={wish} onChange={onChange} />
       <SeedInput
         label={text.seed}
         description={text.seedHelp}
