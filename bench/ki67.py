@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,14 @@ from PIL import Image
 from bench.detection import Bench, Field, with_head
 from bench.fields import AREAS_PX2, DENSITIES, SIGMAS_PX, Points, spots
 from bench.measure import machine, report
-from bench.protocols import learn, real_data, summary
-from detection.nn.beside import draw_beside, is_off
+from bench.protocols import VALIDATION_SHARE, joined, real_data, summary
+from detection.nn.beside import draw_beside, is_clear, is_off
 from detection.nn.blocks import DetectionParams
 from detection.nn.config import PRESETS
-from detection.nn.data import PatchSet, place_groups
+from detection.nn.data import PatchSet, place_groups, split_sides
 from detection.nn.matching import match_points, point_scores
 from detection.nn.shape import PATCH_PX
+from detection.nn.training import train
 
 SEED = 5
 POSITIVE, OTHERS, BESIDE = 1, (2, 3), 4
@@ -80,41 +82,38 @@ def photos(data: Path) -> tuple[list[Photo], list[Photo]]:
     return [p for p in found if p.case not in TEST_CASES], [p for p in found if p.case in TEST_CASES]
 
 
-def windows(photo: Photo, *, beside: bool, seed: int) -> tuple[PatchSet, NDArray[np.int64]]:
-    """Cut the patches round a field's cells, and beside its positive ones; their corners too, int64 (N, 2)."""
-    centres, kinds = photo.cells, photo.kinds
-    if beside:
-        off = _beside(photo.positive, photo.image.shape[1::-1], np.random.default_rng(seed))
-        centres, kinds = np.concatenate([centres, off]), np.concatenate([kinds, np.full(len(off), BESIDE)])
+def around(photo: Photo, centres: Points, kinds: NDArray[np.int64]) -> PatchSet:
+    """Cut the patches round places of a field, (N, 2)."""
     half = PATCH_PX // 2
     padded = np.pad(photo.image, ((half, half), (half, half), (0, 0)), mode="reflect")
-    corners = np.rint(centres).astype(np.int64)
-    images = [padded[y : y + PATCH_PX, x : x + PATCH_PX] for x, y in corners.tolist()]
-    patches = PatchSet(np.stack(images), (kinds == POSITIVE).astype(np.int64), kinds)
-    return patches, corners
+    images = [padded[y : y + PATCH_PX, x : x + PATCH_PX] for x, y in np.rint(centres).astype(np.int64).tolist()]
+    return PatchSet(np.stack(images), (kinds == POSITIVE).astype(np.int64), kinds)
 
 
-def _beside(cells: Points, size: tuple[int, ...], rng: np.random.Generator) -> Points:
-    """Draw places some way off each cell, none of them on another one or off the field."""
-    found = draw_beside(cells, each=EACH, chance=rng)
-    found = found[((found >= 0) & (found <= np.array(size) - 1)).all(axis=1)]
-    return found[is_off(found, cells)]
+def off_cells(photo: Photo, teaches: NDArray[np.bool_], *, seed: int) -> Points:
+    """Draw places beside those positive cells that teach; on the field, on no positive cell, clear of what judges."""
+    cells = photo.cells[teaches & (photo.kinds == POSITIVE)]
+    found = draw_beside(cells, each=EACH, chance=np.random.default_rng(seed))
+    found = found[((found >= 0) & (found <= np.array(photo.image.shape[1::-1]) - 1)).all(axis=1)]
+    return found[is_off(found, photo.positive) & is_clear(found, photo.cells[~teaches], reach=PATCH_PX)]
 
 
 def model_count(known: Sequence[Photo], *, beside: bool, seed: int = SEED) -> Count:
     """Learn from fields; what comes back counts. Windows beside cells teach, and judge nothing, as in the product."""
-    cut = [windows(photo, beside=beside, seed=seed + n) for n, photo in enumerate(known)]
-    patches = PatchSet(
-        np.concatenate([part.images for part, _ in cut]),
-        np.concatenate([part.labels for part, _ in cut]),
-        np.concatenate([part.kinds for part, _ in cut if part.kinds is not None]),
+    cells = reduce(joined, (around(photo, photo.cells, photo.kinds) for photo in known))
+    field = np.repeat(np.arange(len(known)), [len(photo.cells) for photo in known])
+    chains = place_groups(
+        field.astype(str).tolist(), np.rint(np.concatenate([p.cells for p in known])).astype(np.int64)
     )
-    slides = [str(n) for n, (part, _) in enumerate(cut) for _ in range(len(part))]
-    config, chains = PRESETS["default"], place_groups(slides, np.concatenate([corners for _, corners in cut]))
-    are_cells = np.not_equal(patches.kinds, BESIDE)
-    outcome = learn(patches, chains, config, seed=seed, judges=are_cells)
-    cells = patches.take(are_cells)
-    model, meta = with_head(outcome, config, patches, cells.take(np.arange(0, len(cells), 10)))
+    shares = (1 - VALIDATION_SHARE, VALIDATION_SHARE)
+    teaches = split_sides(chains, cells.labels, fractions=shares, seed=seed) == 0
+    training, config = cells.take(teaches), PRESETS["default"]
+    for number, photo in enumerate(known if beside else ()):
+        off = off_cells(photo, teaches[field == number], seed=seed + number)
+        if len(off):
+            training = joined(training, around(photo, off, np.full(len(off), BESIDE)))
+    outcome = train(training, cells.take(~teaches), config, seed=seed)
+    model, meta = with_head(outcome, config, training, cells.take(~teaches))
     bench, params = Bench(model, meta, repeats=1), DetectionParams()
     engine = bench.engine(params)
 

@@ -115,27 +115,11 @@ def names_of(patches: PatchSet) -> list[str]:
     return [pixel_hash(image) for image in patches.images]
 
 
-def learn(
-    patches: PatchSet,
-    groups: Sequence[Hashable],
-    config: TrainingConfig,
-    *,
-    seed: int,
-    judges: NDArray[np.bool_] | None = None,
-) -> TrainingOutcome:
-    """Train on nine tenths; the last tenth, whole groups, chooses stopping and threshold.
-
-    Args:
-        patches: all of them.
-        groups: of each patch.
-        config: the recipe.
-        seed: of split and training.
-        judges: which patches may choose; the others only teach. None: all.
-    """
+def learn(patches: PatchSet, groups: Sequence[Hashable], config: TrainingConfig, *, seed: int) -> TrainingOutcome:
+    """Train on nine tenths; the last tenth, whole groups, chooses stopping and threshold."""
     shares = (1 - VALIDATION_SHARE, VALIDATION_SHARE)
     sides = split_sides(groups, patches.labels, fractions=shares, seed=seed)
-    judging = sides == 1 if judges is None else (sides == 1) & judges
-    return train(patches.take(sides == 0), patches.take(judging), config, seed=seed)
+    return train(patches.take(sides == 0), patches.take(sides == 1), config, seed=seed)
 
 
 def cross_validate(

@@ -36,7 +36,12 @@ def test_every_thread_has_answered_and_is_connected(over_https, pool, settings):
 
     def watched(environ, start_response):
         threads.add(threading.get_ident())
-        return application(environ, lambda status, headers: statuses.append(status))
+
+        def start(status, headers, exc_info=None):
+            statuses.append(status)
+            return start_response
+
+        return application(environ, start)
 
     gunicorn.post_worker_init(SimpleNamespace(tpool=pool, cfg=SimpleNamespace(threads=THREADS), wsgi=watched))
     assert statuses == ["200 OK"] * THREADS
