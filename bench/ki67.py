@@ -25,7 +25,7 @@ from bench.detection import Bench, Field, with_head
 from bench.fields import AREAS_PX2, DENSITIES, SIGMAS_PX, Points, spots
 from bench.measure import machine, report
 from bench.protocols import VALIDATION_SHARE, joined, real_data, summary
-from detection.nn.beside import draw_beside, is_clear, is_off
+from detection.nn.beside import cell_like_from, core_density, draw_beside, is_clear, is_off
 from detection.nn.blocks import DetectionParams
 from detection.nn.config import PRESETS
 from detection.nn.data import PatchSet, place_groups, split_sides
@@ -98,6 +98,14 @@ def off_cells(photo: Photo, teaches: NDArray[np.bool_], *, seed: int) -> Points:
     return found[is_off(found, photo.positive) & is_clear(found, photo.cells[~teaches], reach=PATCH_PX)]
 
 
+def _windows(photo: Photo, off: Points) -> PatchSet:
+    """Cut the windows at places beside cells, but for those that look like a cell."""
+    windows = around(photo, off, np.full(len(off), BESIDE))
+    cells = around(photo, photo.positive, np.full(len(photo.positive), POSITIVE))
+    cores = core_density(windows.images)
+    return windows.take(cores < cell_like_from(core_density(cells.images), cores))
+
+
 def model_count(known: Sequence[Photo], *, beside: bool, seed: int = SEED) -> Count:
     """Learn from fields; what comes back counts. Windows beside cells teach, and judge nothing, as in the product."""
     cells = reduce(joined, (around(photo, photo.cells, photo.kinds) for photo in known))
@@ -111,7 +119,7 @@ def model_count(known: Sequence[Photo], *, beside: bool, seed: int = SEED) -> Co
     for number, photo in enumerate(known if beside else ()):
         off = off_cells(photo, teaches[field == number], seed=seed + number)
         if len(off):
-            training = joined(training, around(photo, off, np.full(len(off), BESIDE)))
+            training = joined(training, _windows(photo, off))
     outcome = train(training, cells.take(~teaches), config, seed=seed)
     model, meta = with_head(outcome, config, training, cells.take(~teaches))
     bench, params = Bench(model, meta, repeats=1), DetectionParams()

@@ -4,7 +4,7 @@ The labels of the version alone say where, so that all trainings on it, trials a
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.nn.beside import draw_beside, is_clear, is_off
+from detection.nn.beside import cell_like_from, core_density, draw_beside, is_clear, is_off
 from labeling import readers
 from labeling.choices import Side
 from labeling.dataset_columns import frozen_places, slides_of
@@ -29,6 +29,8 @@ _TRAIN = SIDES.index(Side.TRAIN)
 _ROW_PX = 256
 """Windows are read row by row of a file's tiles, so that most tiles are decoded once."""
 _TELL_EVERY = 100
+_LOOKED_AT = 256
+"""Cells, and windows, of a slide by which it is told what looks like a cell there."""
 
 Places = NDArray[np.int64]
 
@@ -40,11 +42,13 @@ class SlidePlan:
     Args:
         slide: with its study.
         scale: level-0 pixels per pixel of the model.
-        places: centre pixels, level 0, int64 (N, 2), columns (x, y).
+        cells: centre pixels of the cells they lie beside, level 0, int64 (N, 2), columns (x, y).
+        places: those of the windows.
     """
 
     slide: Slide
     scale: float
+    cells: Places
     places: Places
 
 
@@ -65,8 +69,10 @@ def plan(dataset: DatasetVersion, *, each: int, tell: Tell = silent) -> list[Sli
     boxes, _ = slides_of(dataset.study)
     plans = []
     for slide in slides.order_by("number"):
-        places = _places(dataset, slide, rows[rows["slide"] == slide.pk], each=each, box_px=boxes[slide.pk])
-        plans.append(SlidePlan(slide, boxes[slide.pk] / slide.study.patch_px, places))
+        here, box_px = rows[rows["slide"] == slide.pk], boxes[slide.pk]
+        cells = _centres(here[here["counted"] & (here["side"] == _TRAIN)])
+        places = _places(dataset, slide, here, cells, each=each, box_px=box_px)
+        plans.append(SlidePlan(slide, box_px / slide.study.patch_px, cells, places))
     return plans
 
 
@@ -75,17 +81,22 @@ def reach_px(dataset: DatasetVersion, box_px: float) -> float:
     return box_px + (dataset.rule.get("guard_px") or 0)
 
 
-def _places(dataset: DatasetVersion, slide: Slide, rows: NDArray[Any], *, each: int, box_px: float) -> Places:
-    centres = np.column_stack([rows["x"], rows["y"]]).astype(np.float64)
+def _centres(rows: NDArray[Any]) -> Places:
+    """Give the places of rows in an order that does not depend on theirs."""
+    found = np.column_stack([rows["x"], rows["y"]])
+    return found[np.lexsort(found.T)]
+
+
+def _places(
+    dataset: DatasetVersion, slide: Slide, rows: NDArray[Any], cells: Places, *, each: int, box_px: float
+) -> Places:
     scale, learned = box_px / slide.study.patch_px, rows["side"] == _TRAIN
-    cells = centres[rows["counted"] & learned]
-    cells = cells[np.lexsort(cells.T)]  # the order of the rows must not matter
     # A patch at the slide's edge was moved inwards: its cell lies still farther from a window that fits on the slide.
     drawn = np.rint(draw_beside(cells, each=each, chance=_chance(dataset, slide), scale=scale))
     fits = (
         _is_inside(drawn, slide, scale)
-        & is_off(drawn, centres[rows["counted"]], scale=scale)
-        & is_clear(drawn, centres[~learned], reach=reach_px(dataset, box_px))
+        & is_off(drawn, _centres(rows[rows["counted"]]), scale=scale)
+        & is_clear(drawn, _centres(rows[~learned]), reach=reach_px(dataset, box_px))
     )
     x, y = drawn[fits].astype(np.int64).T
     return np.column_stack([x, y])[np.lexsort((y, x, y // _ROW_PX))]
@@ -116,7 +127,8 @@ class Cutting:
 
     def __init__(self, plans: Sequence[SlidePlan], tell: Tell = silent) -> None:
         self._plans, self._tell = plans, tell
-        self._is_cut = [np.zeros(len(part.places), dtype=np.bool_) for part in plans]
+        self._is_read = [np.zeros(len(part.places), dtype=np.bool_) for part in plans]
+        self._is_cut = [np.zeros_like(is_read) for is_read in self._is_read]
         self._looked = 0
 
     @property
@@ -125,15 +137,15 @@ class Cutting:
         return sum(map(len, self._is_cut))
 
     def pixels(self) -> Iterator[NDArray[np.uint8]]:
-        """Give the windows, uint8 (70, 70, 3) RGB; what cannot be read is passed over.
+        """Give the windows, uint8 (70, 70, 3) RGB; what cannot be read, or looks like a cell, is passed over.
 
         Raises:
             UnavailableError: a slide cannot be had now.
             DiskFullError: there is no room for the copy of a slide.
         """
-        for part, is_cut in zip(self._plans, self._is_cut, strict=True):
+        for number, part in enumerate(self._plans):
             with suppress(SlideError, MediaError), readers.slide_reader(part.slide.file_sha256) as reader:
-                yield from self._of_slide(part, is_cut, reader)
+                yield from self._of_slide(number, reader)
 
     def places(self) -> Places:
         """Tell where those lie that were cut, in their order: int64 (N, 3), columns slide, x, y."""
@@ -145,15 +157,39 @@ class Cutting:
 
     def unreadable(self) -> list[Slide]:
         """List the slides of which no window could be read."""
-        pairs = zip(self._plans, self._is_cut, strict=True)
-        return [part.slide for part, is_cut in pairs if len(is_cut) and not is_cut.any()]
+        pairs = zip(self._plans, self._is_read, strict=True)
+        return [part.slide for part, is_read in pairs if len(is_read) and not is_read.any()]
 
-    def _of_slide(self, part: SlidePlan, is_cut: NDArray[np.bool_], reader: SlideReader) -> Iterator[NDArray[np.uint8]]:
-        for n, (x, y) in enumerate(part.places.tolist()):
-            if self._looked % _TELL_EVERY == 0:
-                self._tell("Cutting windows beside cells", self._looked, self.planned)
-            self._looked += 1
-            with suppress(SlideError):
-                window = patch_pixels(reader, x, y, patch_px=part.slide.study.patch_px, scale=part.scale)
-                is_cut[n] = True
+    def _of_slide(self, number: int, reader: SlideReader) -> Iterator[NDArray[np.uint8]]:
+        part = self._plans[number]
+        cells, windows = ([image for _, image in _read(part, _some(of), reader)] for of in (part.cells, part.places))
+        like_a_cell = cell_like_from(_cores(cells), _cores(windows))
+        for n, window in _read(part, part.places, reader, self._count):
+            self._is_read[number][n] = True
+            if core_density(window[None])[0] < like_a_cell:
+                self._is_cut[number][n] = True
                 yield window
+
+    def _count(self) -> None:
+        if self._looked % _TELL_EVERY == 0:
+            self._tell("Cutting windows beside cells", self._looked, self.planned)
+        self._looked += 1
+
+
+def _read(
+    part: SlidePlan, places: Places, reader: SlideReader, count: Callable[[], None] = lambda: None
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Read the windows at places, numbered; those that cannot be read are passed over."""
+    for n, (x, y) in enumerate(places.tolist()):
+        count()
+        with suppress(SlideError):
+            yield n, patch_pixels(reader, x, y, patch_px=part.slide.study.patch_px, scale=part.scale)
+
+
+def _some(places: Places) -> Places:
+    """Take places from all over, in their order."""
+    return places[:: max(1, -(-len(places) // _LOOKED_AT))]
+
+
+def _cores(images: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
+    return core_density(np.stack(images)) if images else np.zeros(0)

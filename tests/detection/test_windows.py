@@ -238,6 +238,26 @@ def test_what_does_not_answer_now_is_no_damage(dataset, monkeypatch):
     assert list((media.root() / "patches").iterdir()) == []
 
 
+def test_a_window_on_a_stained_cell_that_nobody_labelled_is_left_out(people, tmp_path, db):
+    places = scattered(*SIZE, step=100)
+    neighbours = places + np.array([28, 0])
+    # Coarse blocks of pale colours: places that look alike would stand on one side.
+    pixels = drawn_pixels(SIZE[0] // 20, SIZE[1] // 20).repeat(20, axis=0).repeat(20, axis=1) // 3 + 170
+    for n, (x, y) in enumerate(places.tolist()):
+        disc(pixels, x, y, (7, 9, 12)[n % 3], BROWN)
+    for x, y in neighbours.tolist():
+        disc(pixels, x, y, 12, BROWN)
+    slide = store_slide(people.study, pixels, tmp_path)
+    label(people, slide, places)
+    dataset = dataset_freeze(study=people.study, user=people.admin, seed=3)
+    planned = windows.plan(dataset, each=8)[0].places
+    loaded = load(dataset, beside=8)
+    assert cdist(planned, neighbours).min() < 4
+    assert cdist(loaded.places[:, 1:], neighbours).min() > 4
+    assert len(planned) / 2 < loaded.beside["cut"] < len(planned)
+    assert loaded.beside["unreadable_slides"] == []
+
+
 def test_patches_without_a_slide_get_none(people, db):
     add_toy_labels(people.study)
     dataset = dataset_freeze(study=people.study, user=people.admin)

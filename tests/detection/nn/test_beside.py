@@ -1,11 +1,13 @@
 """Places beside cells: as far as said, on no cell, over no other window, the same every time."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
-from detection.nn.beside import FAR_PX, NEAR_PX, draw_beside, is_clear, is_off
+from detection.nn.beside import FAR_PX, NEAR_PX, cell_like_from, core_density, draw_beside, is_clear, is_off
+from tests.detection.nn.toys import BROWN, GLASS, disc
 
 seeds = st.integers(0, 2**32 - 1)
 counts = st.integers(0, 40)
@@ -59,3 +61,28 @@ def test_in_all_directions_alike():
     places = drawn(np.zeros((1000, 2)), 1)
     quarters = np.histogram(np.arctan2(*places.T), bins=4, range=(-np.pi, np.pi))[0]
     assert (abs(quarters - 750) < 100).all()
+
+
+def patch(colour, size):
+    """A patch of glass with a disc in its middle."""
+    image = np.full((70, 70, 3), GLASS, dtype=np.uint8)
+    disc(image, 35, 35, size, colour)
+    return image
+
+
+def test_the_density_of_the_middle_sees_nothing_of_a_cell_twenty_pixels_off():
+    beside = np.full((70, 70, 3), GLASS, dtype=np.uint8)
+    disc(beside, 15, 35, 12, BROWN)
+    cell, glass, off = core_density(np.stack([patch(BROWN, 12), patch(GLASS, 12), beside]))
+    assert cell > glass + 0.1
+    assert off == glass
+
+
+def test_what_is_as_dark_as_nine_of_ten_cells_looks_like_one():
+    cells = np.linspace(0.5, 0.6, 11)
+    assert cell_like_from(cells, np.array([0.1, 0.2, 0.55])) == pytest.approx(0.51)
+
+
+@pytest.mark.parametrize(("cells", "windows"), [([0.5, 0.6], [0.55, 0.6, 0.1]), ([], [0.1]), ([0.5], [])])
+def test_where_the_stain_does_not_tell_nothing_looks_like_a_cell(cells, windows):
+    assert cell_like_from(np.array(cells), np.array(windows)) == np.inf
