@@ -42,6 +42,7 @@ def test_a_line_is_fitted():
     assert slope(rows) == {"s_per_megapixel": 2.0, "start_s": 1.0, "r2": 1.0}
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_one_worker_and_two_count_the_same(tmp_path, monkeypatch):
     write_toy_checkpoint(tmp_path / "model.safetensors")

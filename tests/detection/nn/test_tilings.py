@@ -41,7 +41,7 @@ def found_in(blocks: list[Block], model: Scorer, reader: ArrayReader, params: De
     return candidates[kept], candidates, sum(result.read_px for result in results)
 
 
-@pytest.mark.parametrize(("stride_px", "head"), [(8, "low_rank"), (4, "full")])
+@pytest.mark.parametrize(("stride_px", "head"), [(8, "low_rank"), pytest.param(4, "full", marks=pytest.mark.slow)])
 def test_fifty_tilings_give_the_same_bits(stride_px, head):
     image = np.random.default_rng(stride_px).integers(0, 256, size=(HEIGHT, WIDTH, 3), dtype=np.uint8)
     model, reader = Engine(low_rank(TINY, stride_px), head=head), ArrayReader(image)
