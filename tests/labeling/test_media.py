@@ -85,6 +85,8 @@ def test_readers_are_kept_lent_to_one_and_closed(field, monkeypatch):
     sha256 = field.slide.pyramid_sha256
     with pool.reader(sha256) as first, pool.reader(sha256) as second:
         assert first is not second
+        assert first.facts is second.facts
+        assert (first.read(0, 0, 9, 9)[0] == second.read(0, 0, 9, 9)[0]).all()
     with pool.reader(sha256) as kept:
         assert kept in (first, second)
     with pytest.raises(ZeroDivisionError), pool.reader(sha256) as broken:
