@@ -92,16 +92,19 @@ def around(photo: Photo, centres: Points, kinds: NDArray[np.int64]) -> PatchSet:
 
 def off_cells(photo: Photo, teaches: NDArray[np.bool_], *, seed: int) -> Points:
     """Draw places beside those positive cells that teach; on the field, on no positive cell, clear of what judges."""
-    cells = photo.cells[teaches & (photo.kinds == POSITIVE)]
-    found = draw_beside(cells, each=EACH, chance=np.random.default_rng(seed))
+    found = draw_beside(_teaching(photo, teaches), each=EACH, chance=np.random.default_rng(seed))
     found = found[((found >= 0) & (found <= np.array(photo.image.shape[1::-1]) - 1)).all(axis=1)]
     return found[is_off(found, photo.positive) & is_clear(found, photo.cells[~teaches], reach=PATCH_PX)]
 
 
-def _windows(photo: Photo, off: Points) -> PatchSet:
-    """Cut the windows at places beside cells, but for those that look like a cell."""
+def _teaching(photo: Photo, teaches: NDArray[np.bool_]) -> Points:
+    return np.asarray(photo.cells[teaches & (photo.kinds == POSITIVE)])
+
+
+def _windows(photo: Photo, off: Points, beside: Points) -> PatchSet:
+    """Cut the windows at places beside cells, but for those that look like one of the cells."""
     windows = around(photo, off, np.full(len(off), BESIDE))
-    cells = around(photo, photo.positive, np.full(len(photo.positive), POSITIVE))
+    cells = around(photo, beside, np.full(len(beside), POSITIVE))
     cores = core_density(windows.images)
     return windows.take(cores < cell_like_from(core_density(cells.images), cores))
 
@@ -117,9 +120,10 @@ def model_count(known: Sequence[Photo], *, beside: bool, seed: int = SEED) -> Co
     teaches = split_sides(chains, cells.labels, fractions=shares, seed=seed) == 0
     training, config = cells.take(teaches), PRESETS["default"]
     for number, photo in enumerate(known if beside else ()):
-        off = off_cells(photo, teaches[field == number], seed=seed + number)
+        here = teaches[field == number]
+        off = off_cells(photo, here, seed=seed + number)
         if len(off):
-            training = joined(training, _windows(photo, off))
+            training = joined(training, _windows(photo, off, _teaching(photo, here)))
     outcome = train(training, cells.take(~teaches), config, seed=seed)
     model, meta = with_head(outcome, config, training, cells.take(~teaches))
     bench, params = Bench(model, meta, repeats=1), DetectionParams()

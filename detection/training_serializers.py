@@ -203,7 +203,9 @@ class WindowsBesideSerializer(serializers.Serializer[Any]):
     each = serializers.IntegerField(help_text="wanted beside each counted cell")
     cells = serializers.IntegerField(help_text="counted cells of the training side")
     without_slide = serializers.IntegerField(help_text="those of them that were imported without a slide")
-    cut = serializers.IntegerField(help_text="windows that are learned from; the others did not fit")
+    cut = serializers.IntegerField(
+        help_text="windows that are learned from; the others did not fit or look like a cell"
+    )
     unreadable_slides = serializers.ListField(child=serializers.CharField(), help_text="codes of slides left out")
 
 

@@ -162,8 +162,7 @@ class Cutting:
 
     def _of_slide(self, number: int, reader: SlideReader) -> Iterator[NDArray[np.uint8]]:
         part = self._plans[number]
-        cells, windows = ([image for _, image in _read(part, _some(of), reader)] for of in (part.cells, part.places))
-        like_a_cell = cell_like_from(_cores(cells), _cores(windows))
+        like_a_cell = cell_like_from(_cores(part, part.cells, reader), _cores(part, part.places, reader))
         for n, window in _read(part, part.places, reader, self._count):
             self._is_read[number][n] = True
             if core_density(window[None])[0] < like_a_cell:
@@ -186,10 +185,8 @@ def _read(
             yield n, patch_pixels(reader, x, y, patch_px=part.slide.study.patch_px, scale=part.scale)
 
 
-def _some(places: Places) -> Places:
-    """Take places from all over, in their order."""
-    return places[:: max(1, -(-len(places) // _LOOKED_AT))]
-
-
-def _cores(images: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
+def _cores(part: SlidePlan, places: Places, reader: SlideReader) -> NDArray[np.float64]:
+    """Measure the middles of windows at some of the places, taken from all over."""
+    some = places[:: max(1, -(-len(places) // _LOOKED_AT))]
+    images = [image for _, image in _read(part, some, reader)]
     return core_density(np.stack(images)) if images else np.zeros(0)

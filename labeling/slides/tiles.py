@@ -87,8 +87,7 @@ def render_tile(reader: SlideReader, level: int, col: int, row: int, *, quality:
     Raises:
         SlideError: ``tile_not_found`` if there is no such tile.
     """
-    pyramid = TilePyramid(*reader.size)
-    pixels, _ = _drawn(reader, pyramid.box(level, col, row), float(pyramid.scale(level)))
+    pixels, _ = _tile(reader, level, col, row)
     return jpeg(pixels, quality)
 
 
@@ -98,8 +97,7 @@ def tile_pixels(reader: SlideReader, level: int, col: int, row: int) -> NDArray[
     Raises:
         SlideError: ``tile_not_found`` if there is no such tile.
     """
-    pyramid = TilePyramid(*reader.size)
-    pixels, is_whole = _drawn(reader, pyramid.box(level, col, row), float(pyramid.scale(level)))
+    pixels, is_whole = _tile(reader, level, col, row)
     return pixels if is_whole else None
 
 
@@ -109,6 +107,11 @@ def thumbnail(reader: SlideReader, *, max_px: int = 512) -> bytes:
     width, height = frame_size(reader.size, scale=scale)
     pixels, _ = _drawn(reader, (0, 0, width, height), scale)
     return jpeg(pixels)
+
+
+def _tile(reader: SlideReader, level: int, col: int, row: int) -> tuple[NDArray[np.uint8], bool]:
+    pyramid = TilePyramid(*reader.size)
+    return _drawn(reader, pyramid.box(level, col, row), float(pyramid.scale(level)))
 
 
 def _drawn(reader: SlideReader, box: tuple[int, int, int, int], scale: float) -> tuple[NDArray[np.uint8], bool]:

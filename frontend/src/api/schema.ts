@@ -2737,7 +2737,7 @@ export interface components {
             cells: number;
             /** @description those of them that were imported without a slide */
             without_slide: number;
-            /** @description windows that are learned from; the others did not fit */
+            /** @description windows that are learned from; the others did not fit or look like a cell */
             cut: number;
             /** @description codes of slides left out */
             unreadable_slides: string[];
