@@ -13,8 +13,8 @@ from labeling.models import Slide, Study
 
 NOT_COUNTED = "not counted"
 COLUMNS = (
-    *("slide", "case_code", "state", "count", "area_mm2", "density_per_mm2", "model", "threshold", "regions"),
-    *("area_px", "unread_fraction", "error", "detection", "started_by", "finished_at"),
+    *("slide", "case_code", "stain", "state", "count", "area_mm2", "density_per_mm2", "model", "threshold", "regions"),
+    *("area_px", "mpp", "scale_changed", "unread_fraction", "error", "detection", "started_by", "finished_at"),
     *("slide_sha256", "model_sha256", "code_version", "link"),
 )
 
@@ -58,7 +58,12 @@ def export_counts(rows: Iterable[Row], *, link_of: Callable[[DetectionRun], str]
     """
     yield ",".join(COLUMNS) + "\r\n"
     for slide, run in rows:
-        values: dict[str, Any] = {"slide": slide.code, "case_code": slide.case_code, "state": NOT_COUNTED}
+        values: dict[str, Any] = {
+            "slide": slide.code,
+            "case_code": slide.case_code,
+            "stain": slide.stain,
+            "state": NOT_COUNTED,
+        }
         if run is not None:
             values |= _run_values(run) | {"link": link_of(run) if link_of else None}
         yield ",".join(csv_cell(values.get(column)) for column in COLUMNS) + "\r\n"

@@ -358,6 +358,11 @@ def area_mm2(run: DetectionRun) -> float | None:
     return run.area_px * (mpp / 1000) ** 2
 
 
+def scale_changed(run: DetectionRun) -> bool:
+    """Tell whether the slide has another scale now than its cells were searched, and its area measured, at."""
+    return run.mpp is not None and run.mpp != run.slide.mpp
+
+
 def unread_fraction(run: DetectionRun) -> float:
     """Share of the wanted area that could not be read, 0 to 1."""
     wanted = (run.area_px or 0) + run.unread_px
@@ -401,6 +406,8 @@ def detection_run_words(run: DetectionRun) -> dict[str, Any]:
         "area_px": run.area_px,
         "area_mm2": area,
         "density_per_mm2": density,
+        "mpp": run.mpp,
+        "scale_changed": scale_changed(run),
         "unread_px": run.unread_px,
         "unread_fraction": unread_fraction(run),
         "blocks_failed": getattr(run, "blocks_failed", 0),
@@ -423,6 +430,7 @@ def provenance(run: DetectionRun) -> dict[str, Any]:
         "params": run.params,
         "scale": run.scale,
         "mpp": run.mpp,
+        "scale_changed": scale_changed(run),
         "regions": run.regions,
         "threshold": run.threshold,
         "count": run.count,

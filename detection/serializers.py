@@ -156,6 +156,8 @@ class DetectionRunSerializer(RunSerializer):
     area_px = serializers.IntegerField(allow_null=True, help_text="level-0 pixels that were read inside the regions")
     area_mm2 = serializers.FloatField(allow_null=True)
     density_per_mm2 = serializers.FloatField(allow_null=True)
+    mpp = serializers.FloatField(allow_null=True, help_text="µm per level-0 pixel when the run began; null: not known")
+    scale_changed = serializers.BooleanField(help_text="the slide has another scale now")
     unread_px = serializers.IntegerField(help_text="level-0 pixels inside the regions that could not be read")
     unread_fraction = serializers.FloatField()
     blocks_failed = serializers.IntegerField()

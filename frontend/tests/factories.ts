@@ -94,6 +94,8 @@ export const detectionRun = (change: Partial<DetectionRun> = {}): DetectionRun =
   area_px: 108_000_000,
   area_mm2: 6.75,
   density_per_mm2: 619.7,
+  mpp: 0.25,
+  scale_changed: false,
   unread_px: 0,
   unread_fraction: 0,
   blocks_failed: 0,

@@ -8,7 +8,7 @@ import uuid
 import pytest
 from django.core.management import CommandError, call_command
 
-from detection import cli, counts, runs, services
+from detection import cli, counts, runs, selectors, services
 from detection.choices import ModelStatus, RunState
 from detection.models import DetectionRun
 from labeling import media
@@ -128,7 +128,7 @@ def lines(text: str) -> list[dict[str, str]]:
 
 
 def test_the_csv_has_a_line_a_slide_with_all_a_number_needs(people, slides):
-    slides[0].case_code = "=cmd()"
+    slides[0].case_code, slides[0].stain = "=cmd()", "CD3"
     slides[0].save()
     run = finished_run([(1, 1, 0.9), (9, 9, 0.4)], slide=slides[0], mpp=0.5, threshold=0.5, area_px=4_000_000)
     DetectionRunFactory.create(slide=slides[1], state=RunState.FAILED, error="gone, away")
@@ -141,6 +141,7 @@ def test_the_csv_has_a_line_a_slide_with_all_a_number_needs(people, slides):
         "1",
         "'=cmd()",
     )
+    assert (first["stain"], second["stain"]) == ("CD3", slides[1].stain)
     assert (float(first["area_mm2"]), float(first["density_per_mm2"])) == (1, 1)
     assert (first["model"], first["threshold"], first["regions"]) == (str(run.model.number), "0.5", "whole slide")
     assert (first["model_sha256"], first["slide_sha256"], first["code_version"]) == (
@@ -152,6 +153,20 @@ def test_the_csv_has_a_line_a_slide_with_all_a_number_needs(people, slides):
     assert (second["state"], second["count"], second["error"]) == ("failed", "", "gone, away")
     assert (third["state"], third["count"], third["link"]) == ("not counted", "", "")
     assert AccessRecord.objects.filter(action="export_counts", study=people.study).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("counted_at", "now", "changed"), [(0.5, 0.5, False), (0.5, 0.25, True), (0.5, None, True), (None, 0.25, False)]
+)
+def test_a_count_at_another_scale_than_the_slide_has_now_says_so(people, slides, counted_at, now, changed):
+    run = finished_run([(1, 1, 0.9)], slide=slides[0], mpp=counted_at)
+    slides[0].mpp = now
+    slides[0].save()
+    shown = table(people)[0]["run"]
+    assert (shown["scale_changed"], shown["mpp"]) == (changed, counted_at)
+    [row] = lines("".join(counts.export_counts(counts.count_rows([slides[0]]))))
+    assert (row["scale_changed"], row["mpp"]) == (str(changed), "" if counted_at is None else str(counted_at))
+    assert selectors.provenance(selectors.detection_run_at(run.pk))["scale_changed"] is changed
 
 
 def test_what_is_not_known_is_an_empty_cell(people):

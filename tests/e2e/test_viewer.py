@@ -139,6 +139,28 @@ def test_a_stain_alone_is_what_deconvolution_says(
     assert viewing.pixel() == plain
 
 
+def touched(page: Page, places: list[list[tuple[float, float]]]) -> None:
+    """Lay fingers on the page, lead them from places to places, and lift them."""
+    session = page.context.new_cdp_session(page)
+    for number, fingers in enumerate([*places, []]):
+        kind = "touchMove" if number else "touchStart"
+        points = [{"x": x, "y": y, "id": finger} for finger, (x, y) in enumerate(fingers)]
+        session.send("Input.dispatchTouchEvent", {"type": kind if fingers else "touchEnd", "touchPoints": points})
+    session.detach()
+
+
+@pytest.mark.parametrize(("twist", "turned"), [(8, False), (40, True)])
+def test_two_fingers_turn_the_slide_unless_they_only_pinch(twist: int, turned: bool, viewing: Viewing) -> None:
+    viewing.open(f"slides/{viewing.slides[0]}/label#x=500&y=400&zoom=1")
+    angles = np.deg2rad(np.linspace(0, twist, 11))
+    arms = [(120 * float(np.cos(angle)), 120 * float(np.sin(angle))) for angle in angles]
+    touched(viewing.page, [[viewing.at(x, y), viewing.at(-x, -y)] for x, y in arms])
+    viewing.page.mouse.wheel(0, -120)  # what has no trace in the address is waited for by something that has
+    viewing.page.wait_for_url(re.compile(r"zoom=1\.[1-9]"))
+    turn = re.search(r"turn=(-?[\d.]+)", viewing.page.url)
+    assert (float(turn[1]) if turn else 0) == pytest.approx(twist - 12 if turned else 0, abs=5 if turned else 0)
+
+
 def test_turn_stain_and_grid_are_found_again_after_a_reload(viewing: Viewing) -> None:
     viewing.open(f"slides/{viewing.slides[0]}/label#x=500&y=400&zoom=1")
     for key in ("e", "s", "s", "Shift+G"):

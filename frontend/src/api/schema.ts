@@ -1651,6 +1651,13 @@ export interface components {
             area_mm2: number | null;
             /** Format: double */
             density_per_mm2: number | null;
+            /**
+             * Format: double
+             * @description µm per level-0 pixel when the run began; null: not known
+             */
+            mpp: number | null;
+            /** @description the slide has another scale now */
+            scale_changed: boolean;
             /** @description level-0 pixels inside the regions that could not be read */
             unread_px: number;
             /** Format: double */

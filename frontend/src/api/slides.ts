@@ -70,11 +70,19 @@ export function useSlideFacets(study: Id) {
   });
 }
 
+const slideNames = (study: Id, filter: SlideFilter, signal?: AbortSignal) =>
+  request<SlideName[]>("GET", `studies/${study}/slide-names`, { query: { ...filter }, signal });
+
 /** Every slide that a filter finds, in its order; asked for when somebody chooses many. */
 export function useSlideNames(study: Id) {
-  return useMutation({
-    mutationFn: (filter: SlideFilter) =>
-      request<SlideName[]>("GET", `studies/${study}/slide-names`, { query: { ...filter } }),
+  return useMutation({ mutationFn: (filter: SlideFilter) => slideNames(study, filter) });
+}
+
+/** Every slide of a study that can be opened, in order of their codes. */
+export function useReadySlides(study: Id) {
+  return useQuery({
+    queryKey: ["ready-slides", study],
+    queryFn: ({ signal }) => slideNames(study, { state: "ready" }, signal),
   });
 }
 

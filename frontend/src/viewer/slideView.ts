@@ -41,6 +41,8 @@ interface RawGesture {
 const ZOOM_STEP = 1.4;
 /** How much a pinch on a trackpad zooms: one doubling per this many pixels of its wheel. */
 const PINCH_PX_PER_DOUBLING = 70;
+/** Two fingers that zoom are never quite straight: only beyond this do they turn the slide. */
+const LEAST_TWIST_DEG = 12;
 const MOST_SCREEN_PX = 16;
 
 /** OpenSeadragon writes a style element into the page unless it finds its own: an inert one keeps the policy whole. */
@@ -113,6 +115,8 @@ export class SlideView {
   private channel: StainChannel = "all";
   private drawn: readonly OpenSeadragon.Tile[] = [];
   private failedTiles = 0;
+  /** What two fingers did since the first of them touched: their direction, and how far it has turned. */
+  private fingers: { readonly angle: number; readonly twist: number } | null = null;
 
   constructor(
     private readonly element: HTMLElement,
@@ -274,7 +278,21 @@ export class SlideView {
     this.viewer.addHandler("canvas-press", pass("onPress"));
     this.viewer.addHandler("canvas-drag", pass("onDrag"));
     this.viewer.addHandler("canvas-drag-end", pass("onDragEnd"));
+    this.viewer.addHandler("canvas-press", () => {
+      this.fingers = null;
+    });
+    this.viewer.addHandler("canvas-pinch", this.onPinch);
   }
+
+  /** OpenSeadragon's own turning counts the fingers' steps twice, once for the move of either. */
+  private readonly onPinch = ({ gesturePoints, center }: OpenSeadragon.CanvasPinchEvent): void => {
+    const angle = angleOf(gesturePoints);
+    const turn = this.fingers ? normalTurn(angle - this.fingers.angle) : 0;
+    this.fingers = { angle, twist: (this.fingers?.twist ?? 0) + turn };
+    if (Math.abs(this.fingers.twist) < LEAST_TWIST_DEG) return;
+    const { viewport } = this.viewer;
+    viewport.rotateTo(viewport.getRotation(true) + turn, viewport.pointFromPixel(center, true), true);
+  };
 
   private listenToTiles(): void {
     this.viewer.addHandler("tile-invalidated", async ({ getData, setData }) => {
@@ -337,6 +355,12 @@ export class SlideView {
   private toViewport(point: ImagePoint): OpenSeadragon.Point {
     return new OpenSeadragon.Point(point.x / this.size.width, point.y / this.size.width);
   }
+}
+
+/** The direction from one finger to the other, degrees. */
+function angleOf([first, second]: OpenSeadragon.GesturePoint[]): number {
+  const { x, y } = first!.currentPos.minus(second!.currentPos);
+  return (Math.atan2(y, x) * 180) / Math.PI;
 }
 
 function isSameView(a: View, b: View): boolean {

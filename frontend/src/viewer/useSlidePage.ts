@@ -4,7 +4,7 @@ import { useNavigate, useParams } from "react-router";
 
 import { paths } from "@/app/paths";
 import { useMe } from "@/api/auth";
-import { useSlide, useSlides } from "@/api/slides";
+import { useReadySlides, useSlide } from "@/api/slides";
 import { useStudy } from "@/api/studies";
 import type { Id, Me, Role, Slide, Study } from "@/api/types";
 
@@ -49,11 +49,9 @@ export interface Neighbours {
   readonly position: string | null;
 }
 
-const MOST_SLIDES = 500;
-
 /** The slides before and after this one that can be opened. */
 export function useNeighbours({ id, study }: Slide, mode: ViewerMode): Neighbours {
-  const slides = useSlides(study, { state: "ready", page_size: MOST_SLIDES }).data?.results ?? [];
+  const slides = useReadySlides(study).data ?? [];
   const navigate = useNavigate();
   const here = slides.findIndex((slide) => slide.id === id);
   const goTo = (offset: number): (() => void) | undefined => {

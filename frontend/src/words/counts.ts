@@ -38,6 +38,9 @@ export const counts = {
   regions: (count: number) => (count === 1 ? "1 region" : `${count} regions`),
   noScale: "Set the scale",
   noArea: "The slide’s scale is not known, so there is no area in mm² and no density.",
+  scaleChanged: "at another scale",
+  scaleChangedLong:
+    "The slide has another scale now than it was counted at. Count it again for its area and density.",
   open: (code: string) => `Show the cells of ${code}`,
   emptyTitle: "No slide to count yet",
   emptyText: "Slides appear here as soon as they are uploaded and ready.",

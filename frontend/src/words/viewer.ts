@@ -277,6 +277,10 @@ export const detectWords = {
   wholeSlide: "whole slide",
   inRegions: (count: number) => (count === 1 ? "in 1 region" : `in ${count} regions`),
   noScale: "The scale of this slide is unknown, so there is no density.",
+  scaleChanged: (then: string, now: string | null) =>
+    now === null
+      ? `Counted at ${then}; the scale of this slide has been taken away since. Area and density are those of then.`
+      : `Counted at ${then}; the scale of this slide is ${now} now. Count it again for its area and density.`,
   askScale: "Lab staff can set the scale of this slide.",
   setScale: "Set the scale",
   threshold: "Threshold",

@@ -83,6 +83,11 @@ function Numbers({ run }: { run: DetectionRun | null }) {
       <Table.Td className={classes.number}>{told(run?.count, formatCount)}</Table.Td>
       <Table.Td className={classes.number} title={title}>
         <Density run={run} />
+        {run?.scale_changed && (
+          <div className={classes.fine} title={text.scaleChangedLong}>
+            {text.scaleChanged}
+          </div>
+        )}
       </Table.Td>
       <Table.Td className={classes.number} title={title}>
         {told(run?.area_mm2, (area) => formatNumber(area, 3))}

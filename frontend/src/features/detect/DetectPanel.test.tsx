@@ -57,6 +57,8 @@ const run: DetectionRun = {
   area_px: 4_000_000,
   area_mm2: null,
   density_per_mm2: null,
+  mpp: null,
+  scale_changed: false,
   unread_px: 0,
   unread_fraction: 0,
   blocks_failed: 0,
@@ -143,6 +145,11 @@ describe("a finished count", () => {
     show({ slide: { ...slide, mpp: null }, canDetect: false });
     expect(screen.queryByRole("link", { name: "Set the scale" })).not.toBeInTheDocument();
     expect(screen.getByText(/Lab staff can set the scale/)).toBeInTheDocument();
+  });
+
+  it("says that the slide has another scale now than it was counted at", () => {
+    show({ run: { ...run, mpp: 0.25, scale_changed: true } });
+    expect(screen.getByText(/Counted at 0.25 µm\/px/)).toHaveTextContent("this slide is 0.5 µm/px now");
   });
 
   it("says which share was not read", () => {

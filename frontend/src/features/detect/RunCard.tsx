@@ -10,6 +10,7 @@ import { paths } from "@/app/paths";
 import type { PointsMode } from "@/viewer/drawPoints";
 import { moment, percent, three, threshold as thresholdText, timeLeft, whole } from "@/viewer/format";
 import { countAtLeast, type Points } from "@/viewer/points";
+import { scaleText } from "@/viewer/ScaleNow";
 import viewer from "@/viewer/viewer.module.css";
 import { detectWords as words } from "@/words/viewer";
 
@@ -155,6 +156,16 @@ function Incomplete({ run }: { readonly run: DetectionRun }) {
   );
 }
 
+function ScaleChanged({ run, slide }: Pick<RunCardProps, "run" | "slide">) {
+  if (!run.scale_changed || run.mpp === null) return null;
+  const now = slide.mpp === null ? null : scaleText(slide.mpp);
+  return (
+    <Alert color="clay" variant="light" p="xs" mb="sm" icon={<IconAlertTriangle size={16} />}>
+      {words.scaleChanged(scaleText(run.mpp), now)}
+    </Alert>
+  );
+}
+
 function Downloads({ run }: { readonly run: DetectionRun }) {
   return (
     <div className={classes.downloads}>
@@ -185,6 +196,7 @@ function Result(props: RunCardProps) {
         </span>
       </div>
       <Area {...props} numbers={numbers} />
+      <ScaleChanged run={run} slide={slide} />
       {pointsError ? (
         <Alert color="red" variant="light" p="xs">
           {words.pointsFailed} {pointsError.message}
