@@ -83,6 +83,41 @@ def test_ome_tiffs_have_their_scale_and_true_colours(real_data, tmp_path, name):
     assert np.array_equal(pixels, first_tile)
 
 
+def block_means(image: np.ndarray, side: int) -> np.ndarray:
+    """Average squares of pixels; at the right and lower edge the last pixel is repeated."""
+    height, width = image.shape[:2]
+    whole = np.pad(image, ((0, -height % side), (0, -width % side), (0, 0)), mode="edge").astype(np.float32)
+    return whole.reshape(-(-height // side), side, -(-width // side), side, 3).mean(axis=(1, 3))
+
+
+@pytest.mark.parametrize("name", SLIDES)
+def test_coarser_levels_show_the_same_colours_at_the_same_places(real_data, tmp_path, name):
+    """Each pixel is about the mean of those it covers: no level is tinted, and none is moved by a pixel of its own."""
+    readable = real_data / name
+    found = inspect_slide(readable)
+    if found.needs_pyramid:
+        readable = tmp_path / "t.tif"
+        build_pyramid(real_data / name, readable, mpp=found.mpp)
+    with SlideReader(readable) as reader:
+        pyramid = TilePyramid(*reader.size)
+        whole, mask = reader.read(0, 0, *reader.size)
+        assert mask.all()
+        for level in range(pyramid.max_level - 4, pyramid.max_level):
+            rows = [
+                [
+                    np.asarray(Image.open(io.BytesIO(render_tile(reader, level, col, row, quality=100))))
+                    for col in range(pyramid.grid(level)[0])
+                ]
+                for row in range(pyramid.grid(level)[1])
+            ]
+            shown = np.concatenate([np.concatenate(row, axis=1) for row in rows], axis=0).astype(np.float32)
+            wanted = block_means(whole, pyramid.scale(level))
+            assert np.abs((shown - wanted).mean(axis=(0, 1))).max() < 0.6, level
+            off = np.abs(shown - wanted).mean()
+            moved = [np.abs(np.roll(shown, step, axis) - wanted).mean() for step in (-1, 1) for axis in (0, 1)]
+            assert off < 0.5 * min(moved), level
+
+
 @pytest.mark.parametrize("name", SLIDES)
 def test_tiles_at_quality_100_are_openslides_to_the_pixel(real_data, tmp_path, name):
     """At the slide's own resolution; on coarser levels OpenSlide's generator averages otherwise (Lanczos, we bicubic).
