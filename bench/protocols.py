@@ -3,6 +3,7 @@
 import argparse
 import csv
 import io
+import multiprocessing
 import os
 import re
 import statistics
@@ -10,10 +11,13 @@ import sys
 import tarfile
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -122,6 +126,18 @@ def learn(patches: PatchSet, groups: Sequence[Hashable], config: TrainingConfig,
     return train(patches.take(sides == 0), patches.take(sides == 1), config, seed=seed)
 
 
+Row = dict[str, float]
+
+
+def each(work: Callable[[int], Row], count: int, *, jobs: int) -> list[Row]:
+    """Call with 0, 1, … ``count`` − 1; several jobs work side by side, in processes of one thread each."""
+    if jobs == 1:
+        return [work(number) for number in range(count)]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        return list(pool.map(work, range(count)))
+
+
 def cross_validate(
     patches: PatchSet,
     groups: Sequence[Hashable],
@@ -130,7 +146,8 @@ def cross_validate(
     k: int,
     first: int | None = None,
     seed: int,
-) -> list[dict[str, float]]:
+    jobs: int = 1,
+) -> list[Row]:
     """Train without each fold and test on it.
 
     Args:
@@ -140,19 +157,22 @@ def cross_validate(
         k: number of folds.
         first: stop after so many folds.
         seed: of folds and trainings.
+        jobs: folds at once, each on one thread.
 
     Returns:
         Scores of each fold, percent.
     """
-    fold = folds(groups, patches.labels, k=k, seed=seed)
-    found = []
-    for number in range(k if first is None else first):
-        began = time.monotonic()
-        inside, names = np.flatnonzero(fold != number), list(groups)
-        outcome = learn(patches.take(inside), [names[index] for index in inside], config, seed=seed + number)
-        scores = evaluate(outcome.model, patches.take(fold == number), outcome.threshold)
-        found.append({name: 100 * getattr(scores, name) for name in ("accuracy", "precision", "recall", "f1")})
-        _tell(number, k, found[-1], outcome, began)
+    return each(partial(_fold, patches, list(groups), config, k, seed), k if first is None else first, jobs=jobs)
+
+
+def _fold(patches: PatchSet, groups: list[Hashable], config: TrainingConfig, k: int, seed: int, number: int) -> Row:
+    began = time.monotonic()
+    inside = folds(groups, patches.labels, k=k, seed=seed) != number
+    learned = [groups[index] for index in np.flatnonzero(inside)]
+    outcome = learn(patches.take(np.flatnonzero(inside)), learned, config, seed=seed + number)
+    scores = evaluate(outcome.model, patches.take(~inside), outcome.threshold)
+    found = {name: 100 * getattr(scores, name) for name in ("accuracy", "precision", "recall", "f1")}
+    _tell(number, k, found, outcome, began)
     return found
 
 
@@ -172,29 +192,32 @@ def away_from(corners: NDArray[np.int64], inside: NDArray[np.bool_]) -> NDArray[
 
 
 def judge_by_place(
-    known: PatchSet, place: Micrograph, config: TrainingConfig, *, k: int, seed: int
-) -> list[dict[str, float]]:
+    known: PatchSet, place: Micrograph, config: TrainingConfig, *, k: int, seed: int, jobs: int = 1
+) -> list[Row]:
     """Train on the paper's patches and all strips but one, and test on that one.
 
     Returns:
         By strip, percent: ``negatives_refused`` (brown, not lymphocytes), ``positive_recall`` and
-        ``background_refused`` (blue nuclei), where the strip holds such patches.
+        ``background_refused`` (blue nuclei), where the strip holds such patches; as ``standing_…`` of those patches
+        alone whose label was not taken back.
     """
-    strip, names = strips(place.corners, k=k), np.array(names_of(place.patches))
-    known_names = names_of(known)
+    return each(partial(_strip, known, place, config, k, seed), k, jobs=jobs)
+
+
+def _strip(known: PatchSet, place: Micrograph, config: TrainingConfig, k: int, seed: int, number: int) -> Row:
+    began = time.monotonic()
+    names, known_names = np.array(names_of(place.patches)), names_of(known)
     chains = place_groups(["slide"] * len(names), place.corners)
-    found = []
-    for number in range(k):
-        began = time.monotonic()
-        inside = strip == number
-        secret = set(names[inside])
-        other = np.flatnonzero(away_from(place.corners, inside) & ~np.isin(names, list(secret)) & place.standing())
-        old = np.flatnonzero([name not in secret for name in known_names])
-        groups = [*(known_names[index] for index in old), *(chains[index] for index in other)]
-        outcome = learn(joined(known.take(old), place.patches.take(other)), groups, config, seed=seed + number)
-        called = predict(outcome.model, place.patches.images[inside]) >= outcome.threshold
-        found.append(_shares(place.names[inside], called))
-        _tell(number, k, found[-1], outcome, began)
+    inside, standing = strips(place.corners, k=k) == number, place.standing()
+    secret = set(names[inside])
+    other = np.flatnonzero(away_from(place.corners, inside) & ~np.isin(names, list(secret)) & standing)
+    old = np.flatnonzero([name not in secret for name in known_names])
+    groups = [*(known_names[index] for index in old), *(chains[index] for index in other)]
+    outcome = learn(joined(known.take(old), place.patches.take(other)), groups, config, seed=seed + number)
+    called = predict(outcome.model, place.patches.images[inside]) >= outcome.threshold
+    undisputed = _shares(place.names[inside & standing], called[standing[inside]])
+    found = _shares(place.names[inside], called) | {f"standing_{name}": share for name, share in undisputed.items()}
+    _tell(number, k, found, outcome, began)
     return found
 
 
@@ -216,7 +239,7 @@ def joined(one: PatchSet, two: PatchSet) -> PatchSet:
 
 def summary(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Average each figure over the folds that have it, and give its spread (sample standard deviation) as ``…_sd``."""
-    found: dict[str, float] = {}
+    found: dict[str, float] = {"folds": len(rows)}
     for name in dict.fromkeys(name for row in rows for name in row):
         values = [row[name] for row in rows if name in row]
         found[name] = round(statistics.fmean(values), 3)
@@ -224,7 +247,7 @@ def summary(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return found
 
 
-def announced(title: str, work: Callable[[], list[dict[str, float]]]) -> dict[str, float]:
+def announced(title: str, work: Callable[[], list[Row]]) -> dict[str, float]:
     """Say what is measured, measure it, and average."""
     print(f"{title} …", file=sys.stderr, flush=True)
     return summary(work())

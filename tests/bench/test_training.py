@@ -146,6 +146,11 @@ def test_one_fold_on_request(capsys):
     assert "fold 1/4: accuracy" in capsys.readouterr().err
 
 
+def test_folds_side_by_side_score_as_one_after_another():
+    args = (toy_patches(48, 0), range(48), CONFIG)
+    assert cross_validate(*args, k=3, seed=0, jobs=2) == cross_validate(*args, k=3, seed=0)
+
+
 def test_strips_have_equal_counts_and_a_guard_band():
     corners = np.random.default_rng(1).integers(0, [20_000, 12_000], size=(401, 2))
     strip = strips(corners, k=4)
@@ -172,7 +177,8 @@ def test_by_place_no_patch_under_test_is_learned(monkeypatch):
 
     monkeypatch.setattr("bench.protocols.learn", watched)
     rows = judge_by_place(known, place, CONFIG, k=4, seed=0)
-    assert set().union(*rows) == {"negatives_refused", "positive_recall", "background_refused"}
+    told = {"negatives_refused", "positive_recall", "background_refused"}
+    assert set().union(*rows) == told | {f"standing_{name}" for name in told}
     assert all(0 <= value <= 100 for row in rows for value in row.values())
     strip, names = strips(place.corners, k=4), np.array(names_of(place.patches))
     for number, part in enumerate(learned):
@@ -181,9 +187,9 @@ def test_by_place_no_patch_under_test_is_learned(monkeypatch):
 
 
 def test_the_summary_is_means_and_spreads():
-    assert summary([{"a": 90.0}, {"a": 94.0}]) == {"a": 92.0, "a_sd": 2.828}
+    assert summary([{"a": 90.0}, {"a": 94.0}]) == {"folds": 2, "a": 92.0, "a_sd": 2.828}
     assert summary([{"a": 90.0}, {"a": 94.0, "b": 7.0}])["b"] == 7.0
-    assert summary([{"a": 90.0}]) == {"a": 90.0, "a_sd": 0.0}
+    assert summary([{"a": 90.0}]) == {"folds": 1, "a": 90.0, "a_sd": 0.0}
 
 
 @pytest.mark.parametrize(
@@ -204,7 +210,8 @@ def test_the_command_writes_its_figures(data, tmp_path, monkeypatch, options, pa
     assert set(figures) == parts | {"machine", "changes"}
     assert figures["changes"] == ({"epochs": 1, "max_steps": 0} if "--change" in options else {})
     names = ("accuracy", "precision", "recall", "f1")
-    assert set(figures["default"]) == {*names, *(f"{name}_sd" for name in names)}
+    assert set(figures["default"]) == {"folds", *names, *(f"{name}_sd" for name in names)}
+    assert figures["default"]["folds"] == (1 if "--quick" in options else 2)
 
 
 def test_the_hard_command_writes_its_figures(data, tmp_path, monkeypatch):
