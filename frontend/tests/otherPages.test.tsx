@@ -110,3 +110,63 @@ describe("patches", () => {
     expect(screen.getByText('./run manage import_patches PATH --study "CD3 in colon"')).toBeVisible();
   });
 });
+
+describe("a study's settings", () => {
+  function open(roles: Role[], answer?: unknown) {
+    const before = study({ roles, quota_bytes: 2_000_000_000, description: "Colon" });
+    const server = serve({
+      "GET auth/me": me(),
+      "GET studies/1": before,
+      "GET studies/1/members": [member()],
+      "GET studies": pageOf([before]),
+      "PATCH studies/1": answer ?? study({ roles, name: "CD3 in stomach" }),
+    });
+    return { server, ...openAt("/studies/1/people") };
+  }
+
+  it("are changed by an admin, all but the scale that patches were cut at", async () => {
+    const { server, user } = open(["admin"]);
+    await user.click(await screen.findByRole("button", { name: "Settings" }));
+    const name = await screen.findByLabelText(/^Name/);
+    expect(screen.getByLabelText(/^Model scale/)).toBeDisabled();
+    await user.clear(name);
+    await user.type(name, "CD3 in stomach");
+    const quota = screen.getByLabelText(/^Most that the study may hold/);
+    expect(quota).toHaveValue("2");
+    await user.clear(quota);
+    await user.click(screen.getByRole("button", { name: "Save" }));
+    await expect.poll(() => screen.queryByRole("button", { name: "Save" })).toBeNull();
+    expect(server.to("PATCH", "studies/1")[0]?.body).toEqual({
+      name: "CD3 in stomach",
+      description: "Colon",
+      model_mpp: null,
+      radius_um: 4,
+      quota_bytes: null,
+    });
+  });
+
+  it("say what is wrong before they are sent, and what the server refused", async () => {
+    const { server, user } = open(
+      ["admin"],
+      refusal(409, "study_name_taken", "A study of this name exists."),
+    );
+    await user.click(await screen.findByRole("button", { name: "Settings" }));
+    const radius = await screen.findByLabelText(/^Smallest distance/);
+    await user.clear(radius);
+    await user.type(radius, "0");
+    await user.click(screen.getByRole("button", { name: "Save" }));
+    expect(screen.getByText("More than 0 and at most 100 µm.")).toBeVisible();
+    expect(server.to("PATCH", "studies/1")).toHaveLength(0);
+    await user.clear(radius);
+    await user.type(radius, "3.5");
+    await user.click(screen.getByRole("button", { name: "Save" }));
+    expect(await screen.findByRole("alert")).toHaveTextContent("A study of this name exists.");
+    expect(server.to("PATCH", "studies/1")[0]?.body).toMatchObject({ radius_um: 3.5, quota_bytes: 2e9 });
+  });
+
+  it("are not offered to others", async () => {
+    open(["lab", "pathologist"]);
+    expect(await screen.findByRole("heading", { name: "People" })).toBeVisible();
+    expect(screen.queryByRole("button", { name: "Settings" })).toBeNull();
+  });
+});

@@ -51,6 +51,20 @@ export function useCreateStudy() {
   });
 }
 
+export type StudyChange = StudyDraft & Pick<Study, "radius_um" | "quota_bytes">;
+
+export function useChangeStudy(study: Id) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (change: StudyChange) => request<Study>("PATCH", `studies/${study}`, { body: change }),
+    meta: { quiet: true },
+    onSuccess: (changed) => {
+      client.setQueryData(studyKey(study), changed);
+      return client.invalidateQueries({ queryKey: studiesKey });
+    },
+  });
+}
+
 export function useMembers(study: Id) {
   return useQuery({
     queryKey: membersKey(study),

@@ -1,11 +1,14 @@
 /** A study: its parts on the left, one of them open. */
 
+import { UnstyledButton } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
 import {
   IconDatabase,
   IconFlask2,
   IconLayoutGrid,
   IconPhotoScan,
   IconRosetteDiscountCheck,
+  IconSettings,
   IconTable,
   IconUsers,
   type Icon,
@@ -13,13 +16,15 @@ import {
 import { NavLink, Outlet } from "react-router";
 
 import { useStudy } from "@/api/studies";
+import type { Study } from "@/api/types";
 import { LoadError } from "@/features/common/LoadError";
+import { StudySettings } from "@/features/studies/StudySettings";
 import { formatCount } from "@/format";
 import { words } from "@/words";
 
 import { paths } from "./paths";
 import classes from "./StudyLayout.module.css";
-import { useStudyId } from "./useStudyPage";
+import { useRights, useStudyId } from "./useStudyPage";
 
 interface Part {
   name: string;
@@ -38,8 +43,22 @@ function PartLink({ name, to, icon: Glyph, count }: Part) {
   );
 }
 
+function SettingsPart({ study }: { study: Study }) {
+  const [isOpen, { open, close }] = useDisclosure();
+  return (
+    <>
+      <UnstyledButton className={classes.part} onClick={open}>
+        <IconSettings size={18} stroke={1.7} aria-hidden="true" />
+        <span className={classes.name}>{words.studies.settings}</span>
+      </UnstyledButton>
+      <StudySettings study={study} isOpen={isOpen} onClose={close} />
+    </>
+  );
+}
+
 export function StudyLayout() {
   const id = useStudyId();
+  const { isAdmin } = useRights(id);
   const study = useStudy(id);
   if (study.isError) return <LoadError error={study.error} onRetry={() => void study.refetch()} fullPage />;
   const { nav } = words.common;
@@ -58,6 +77,7 @@ export function StudyLayout() {
         {parts.map((part) => (
           <PartLink key={part.to} {...part} />
         ))}
+        {isAdmin && study.data && <SettingsPart study={study.data} />}
         <p className={classes.notice}>{words.common.notice}</p>
       </nav>
       <div className={classes.page}>{study.data && <Outlet />}</div>
