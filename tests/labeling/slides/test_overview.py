@@ -106,6 +106,7 @@ def test_what_it_holds_is_listed_once_and_a_flipped_bit_is_seen(flat, tmp_path):
     path = tmp_path / "o.zip"
     drawn(flat, path)
     first, second = (overview_tile(path, (10, col, 0)) for col in (0, 1))
+    assert second
     whole = path.read_bytes()
     list_at = whole.index(b"PK\x01\x02")
     path.write_bytes(whole[:list_at].replace(second[-8:], bytes(8)))
