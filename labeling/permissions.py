@@ -46,7 +46,8 @@ def roles_in(user: User, study_id: int) -> frozenset[str]:
     """List a person's roles in a study; a site admin has all of them."""
     if user.is_superuser:
         return ALL_ROLES
-    return frozenset(Membership.objects.filter(user=user, study_id=study_id).values_list("role", flat=True))
+    memberships = Membership.objects.filter(user=user, study_id=study_id)
+    return frozenset(memberships.order_by().values_list("role", flat=True))
 
 
 def check_member(user: User, study_id: int, rule: Rule) -> None:

@@ -30,7 +30,7 @@ ABSENT = "There is nothing here that you may see."
 
 
 def _one(rows: QuerySet[Any], **where: Any) -> Any:
-    found = rows.filter(**where).first()
+    found = rows.filter(**where).order_by("pk").first()
     if found is None:
         raise NotFoundError(ABSENT)
     return found
@@ -51,6 +51,13 @@ def membership_located(membership_id: int) -> Membership:
 def slide_located(slide_id: int) -> Slide:
     """Find a slide, or raise NotFoundError."""
     slide: Slide = _one(Slide.objects.select_related("study", "uploaded_by"), pk=slide_id)
+    return slide
+
+
+def slide_files(slide_id: int) -> Slide:
+    """Find a slide with its study's id, its state and the names of its files alone, or raise NotFoundError."""
+    needed = Slide.objects.only("study_id", "state", "sha256", "pyramid_sha256", "overview_sha256")
+    slide: Slide = _one(needed, pk=slide_id)
     return slide
 
 

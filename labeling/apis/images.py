@@ -63,7 +63,7 @@ def _check_ready(slide: Slide) -> None:
 
 
 def _tile_slide(slide_id: int, **_: int) -> Slide:
-    return selectors.slide_located(slide_id)
+    return selectors.slide_files(slide_id)
 
 
 def tile_answer(request: HttpRequest | Request, source: TileSource, *, level: int, col: int, row: int) -> HttpResponse:

@@ -14,6 +14,9 @@ TILE_PX = 256
 _HATCH_LIGHT, _HATCH_DARK = 236, 196
 _HATCH_PX = 8
 
+# Else Pillow loads its formats, for milliseconds, while somebody waits for the first tile.
+Image.preinit()
+
 
 class TilePyramid:
     """The levels of a slide as a deep-zoom viewer counts them: level 0 is one pixel, the last is the slide itself.

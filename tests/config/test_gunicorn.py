@@ -1,5 +1,6 @@
 """What the web server does before it answers anybody."""
 
+import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -25,6 +26,7 @@ def pool():
 
         for _ in range(THREADS):
             threads.submit(close)
+    gc.unfreeze()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -52,5 +54,6 @@ def test_every_thread_has_answered_and_is_connected(over_https, pool, settings):
         together.wait(timeout=10)
         return connection.connection is not None
 
+    assert gc.get_freeze_count() > len(gc.get_objects())
     found = [pool.submit(is_connected) for _ in range(THREADS)]
     assert all(one.result() for one in found)

@@ -1,18 +1,22 @@
 """Slides: lists, changes, tiles, thumbnails, who looked."""
 
 import io
+import re
 import time
 
 import numpy as np
 import pytest
+from django.apps import apps
 from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from PIL import Image
 
+from config.gunicorn import READ_FIRST
 from labeling import media
 from labeling.apis.images import DECISION_S
-from labeling.choices import SlideState
+from labeling.choices import Role, SlideState
 from labeling.models import AccessRecord, Membership, Slide, User
 from labeling.slides.tiles import TILE_PX, TilePyramid
 from tests.factories import LabelFactory, PatchFactory, SlideFactory, StudyFactory, UploadFactory
@@ -183,9 +187,12 @@ def later(monkeypatch):
     return lambda: monkeypatch.setattr("labeling.apis.images.time.monotonic", lambda: real() + DECISION_S + 0.01)
 
 
-def test_most_tiles_need_no_query(people, field):
+def test_a_tile_asks_what_the_web_server_reads_first_and_most_need_no_query(people, field):
     client, url = people.client("lab"), f"/api/slides/{field.slide.pk}/tiles/0/0_0.jpg"
-    assert queries(client, url) > 0
+    with CaptureQueriesContext(connection) as found:
+        assert client.get(url).status_code == 200
+    asked = [re.findall(r'(?:FROM|JOIN) "(\w+)"', query["sql"]) for query in found]
+    assert asked == [[apps.get_model(name)._meta.db_table] for name in READ_FIRST]
     assert queries(client, url) == queries(client, f"/api/slides/{field.slide.pk}/tiles/5/0_0.jpg") == 0
     again = client.get(url, HTTP_IF_NONE_MATCH=client.get(url)["ETag"])
     assert (again.status_code, again.content) == (304, b"")
@@ -211,11 +218,34 @@ def _sign_out(people, slide, client):
     Session.objects.all().delete()
 
 
+def _let_the_session_end(people, slide, client):
+    Session.objects.update(expire_date=timezone.now())
+
+
 def _close_the_account(people, slide, client):
     User.objects.filter(pk=people.lab.pk).update(is_active=False)
 
 
-@pytest.mark.parametrize(("end", "status"), [(_leave, 404), (_sign_out, 401), (_close_the_account, 401)])
+def _change_the_password(people, slide, client):
+    people.lab.set_password("another long one")
+    people.lab.save()
+
+
+def _take_the_slide_back(people, slide, client):
+    Slide.objects.filter(pk=slide.pk).update(state=SlideState.QUEUED)
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        (_leave, 404),
+        (_sign_out, 401),
+        (_let_the_session_end, 401),
+        (_close_the_account, 401),
+        (_change_the_password, 401),
+        (_take_the_slide_back, 409),
+    ],
+)
 def test_a_decision_holds_for_seconds_only(end, status, people, field, later):
     client, url = people.client("lab"), f"/api/slides/{field.slide.pk}/tiles/0/0_0.jpg"
     assert client.get(url).status_code == 200
@@ -224,6 +254,13 @@ def test_a_decision_holds_for_seconds_only(end, status, people, field, later):
     later()
     assert client.get(url).status_code == status
     assert client.get(url).status_code == status
+
+
+def test_no_is_not_remembered(people, field):
+    client, url = people.client("stranger"), f"/api/slides/{field.slide.pk}/tiles/0/0_0.jpg"
+    assert client.get(url).status_code == 404
+    Membership.objects.create(study=people.study, user=people.stranger, role=Role.LAB)
+    assert client.get(url).status_code == 200
 
 
 def test_a_decision_goes_by_the_whole_session(people, field):

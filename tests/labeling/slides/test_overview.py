@@ -100,3 +100,17 @@ def test_a_damaged_or_missing_overview_has_no_tiles(damage, flat, tmp_path):
     else:
         (tmp_path / "o.zip").write_bytes(damage)
     assert overview_tile(tmp_path / "o.zip", (8, 0, 0)) is None
+
+
+def test_what_it_holds_is_listed_once_and_a_flipped_bit_is_seen(flat, tmp_path):
+    path = tmp_path / "o.zip"
+    drawn(flat, path)
+    first, second = (overview_tile(path, (10, col, 0)) for col in (0, 1))
+    assert second
+    whole = path.read_bytes()
+    list_at = whole.index(b"PK\x01\x02")
+    path.write_bytes(whole[:list_at].replace(second[-8:], bytes(8)))
+    assert overview_tile(path, (10, 0, 0)) == first
+    assert overview_tile(path, (10, 1, 0)) is None
+    path.write_bytes(whole[: whole.index(second) + 8])
+    assert overview_tile(path, (10, 1, 0)) is None

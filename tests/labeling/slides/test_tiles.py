@@ -1,6 +1,8 @@
 """Deep-zoom geometry and tiles."""
 
 import io
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -91,3 +93,8 @@ def test_thumbnail_fits_and_keeps_the_shape(reader):
     small = decoded(thumbnail(reader, max_px=200))
     assert small.shape == (120, 200, 3)
     assert decoded(thumbnail(reader, max_px=5000)).shape == (601, 1001, 3)
+
+
+def test_the_first_tile_need_not_wait_for_pillows_formats():
+    code = "import labeling.slides.tiles; from PIL import Image; assert Image.SAVE.keys() >= {'JPEG', 'PNG'}"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
