@@ -1,7 +1,7 @@
 """The media store: files under their SHA-256, written once, never changed.
 
 They lie in a local folder, or in a bucket. With a bucket, a file is stored once the bucket has it, and the local folder
-keeps copies of what is in use, besides the uploads under way.
+keeps copies of what is in use, besides the uploads under way. What was unpacked out of stored files lies here too.
 """
 
 import errno
@@ -96,20 +96,49 @@ def _copies() -> Path:
     return root() / "cache"
 
 
+def unpacked_place(sha256: str) -> Path:
+    """Give the folder for what is unpacked out of a stored file, whether it is there or not.
+
+    Raises:
+        MediaError: the text is no SHA-256.
+    """
+    _check_name(sha256)
+    return root() / "unpacked" / sha256[:2] / sha256
+
+
+def unpacked() -> list[Path]:
+    """List the folders that stored files were unpacked to."""
+    return sorted((root() / "unpacked").glob("*/*"))
+
+
+def _made_again() -> list[Path]:
+    """List the folders of what may make room, for it can be made again out of the store."""
+    return [root() / "unpacked", *([_copies()] if bucket.in_use() else [])]
+
+
+def make_room(size_bytes: int) -> None:
+    """Let the longest unused of what can be made again make room for more of it, by the limit and on the disk.
+
+    Raises:
+        DiskFullError: less than the size and a reserve of 512 MiB are free all the same.
+    """
+    copies.shrink(_made_again(), limit_bytes=settings.MEDIA_CACHE_BYTES - size_bytes)
+    check_room(size_bytes)
+
+
 def _bring(sha256: str, place: Path) -> None:
     """Make a copy of a file in the bucket, if it is there."""
     size_bytes = bucket.size_of(key_of(sha256))
     if size_bytes is None:
         return
-    copies.shrink(_copies(), limit_bytes=settings.MEDIA_CACHE_BYTES - size_bytes)
-    check_room(size_bytes)
+    make_room(size_bytes)
     with temp_file() as path:
         bucket.fetch(key_of(sha256), path)
         if sha256_of(path) != sha256:
             raise _damaged()
         path.chmod(0o440)
         fsync(path)
-        _make_folder(place.parent)
+        make_folder(place.parent)
         path.rename(place)
         fsync(place.parent)
 
@@ -163,7 +192,7 @@ def store_file(temp_path: Path, *, sha256: str | None = None, keep: bool = False
         copies.touch(target)
     else:
         target = root() / key_of(digest)
-    _make_folder(target.parent)
+    make_folder(target.parent)
     try:
         _link(temp_path, target)
     except FileExistsError:
@@ -173,7 +202,7 @@ def store_file(temp_path: Path, *, sha256: str | None = None, keep: bool = False
     if not keep:
         temp_path.unlink()
     if bucket.in_use():
-        copies.shrink(_copies(), limit_bytes=settings.MEDIA_CACHE_BYTES)
+        copies.shrink(_made_again(), limit_bytes=settings.MEDIA_CACHE_BYTES)
     return digest
 
 
@@ -249,25 +278,40 @@ def store_copy(source: Path) -> str:
 @contextmanager
 def temp_file() -> Iterator[Path]:
     """Give a path on the store's disk for a file in the making; what is left there afterwards is removed."""
-    folder = root() / "tmp"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / uuid.uuid4().hex
+    path = _temp_path()
     try:
         yield path
     finally:
         path.unlink(missing_ok=True)
 
 
+@contextmanager
+def temp_folder() -> Iterator[Path]:
+    """Give an empty folder on the store's disk; if it still lies there afterwards, it is removed."""
+    path = _temp_path()
+    path.mkdir()
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _temp_path() -> Path:
+    folder = root() / "tmp"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / uuid.uuid4().hex
+
+
 def check_room(size_bytes: int) -> None:
-    """Refuse a file that would fill the disk; copies of what lies in a bucket make room for it.
+    """Refuse a file that would fill the disk; what can be made again makes room for it.
 
     Raises:
         DiskFullError: less than the file and a reserve of 512 MiB are free.
     """
     root().mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(root()).free
-    if bucket.in_use() and free < size_bytes + RESERVE_BYTES:
-        copies.free(_copies(), size_bytes + RESERVE_BYTES - free)
+    if free < size_bytes + RESERVE_BYTES:
+        copies.free(_made_again(), size_bytes + RESERVE_BYTES - free)
         free = shutil.disk_usage(root()).free
     if free < size_bytes + RESERVE_BYTES:
         raise DiskFullError(
@@ -284,7 +328,7 @@ def stored() -> Iterator[Path]:
             yield path
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
     """Make a folder and its parent, both safe on the disk before anything is put in."""
     for path in (folder.parent, folder):
         if not path.is_dir():

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from labeling import media
+from labeling import unpacked
 from labeling.slides.reader import SlideFacts, SlideReader
 
 KEEP = 8
@@ -37,7 +37,7 @@ class ReaderPool:
         if time.monotonic() > self._look_at:
             self._close_gone()
         # OpenSlide opens the file by its name with every read.
-        with media.held(sha256) as path:
+        with unpacked.held(sha256) as path:
             reader = self._take(sha256) or self._open(sha256, path)
             try:
                 yield reader

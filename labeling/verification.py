@@ -2,15 +2,19 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 
 from django.apps import apps
 from django.db.models import CharField
 
 from config import bucket
-from labeling import handover, media
+from labeling import copies, handover, media
 from labeling.models import Patch, Upload
+from labeling.slides.errors import SlideError
+from labeling.slides.zipped import differing_files
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,7 @@ def differences(*, on_file: Callable[[str], None] | None = None, hashes: bool = 
     for sha256, row in named.items():
         if sha256 not in present:
             yield Difference("missing", f"{row}: its file {sha256} is not in the store")
+    yield from _unpacked(named, hashes=hashes or not bucket.in_use())
     yield from _patches()
     yield from _uploads()
 
@@ -101,6 +106,23 @@ def _objects(tell: Callable[[str], None], *, hashes: bool) -> Iterator[Stored]:
         sha256 = name if media.key_of(name) == key else key
         tell(sha256)
         yield Stored(sha256, f"object {key}", _damage(key, size_bytes, sizes.get(sha256, size_bytes), hashes=hashes))
+
+
+def _unpacked(named: dict[str, str], *, hashes: bool) -> Iterator[Difference]:
+    """Look at the folders that slides were unpacked to; whatever is wrong with one, it can be made again."""
+    for place in media.unpacked():
+        if place.name not in named:
+            yield Difference("unnamed", f"{place}: no row names its ZIP file")
+        elif hashes and (count := _differing(place)):
+            words = f"{count} of its files are not those of its ZIP file; remove the folder, it is made again"
+            yield Difference("damaged", f"{place}: {words}")
+
+
+def _differing(place: Path) -> int:
+    """Count the files of a folder that its ZIP file has otherwise; if that is gone or damaged, it is told elsewhere."""
+    with suppress(SlideError, media.MediaError), copies.held(place) as is_there, media.held(place.name) as archive:
+        return differing_files(archive, place) if is_there and archive.is_file() else 0
+    return 0
 
 
 def _damage(key: str, size_bytes: int, known_bytes: int, *, hashes: bool) -> str:

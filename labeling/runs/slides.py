@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce, Now
 
 from config.errors import DomainError, UnavailableError
 from config.leases import PAUSE_S
-from labeling import media
+from labeling import media, unpacked
 from labeling.choices import ScaleSource, SlideState
 from labeling.models import Slide
 from labeling.slides.inspection import Inspection, inspect_slide
@@ -31,8 +31,8 @@ logger = logging.getLogger(__name__)
 RUNG_AT_ONCE = 20
 PROGRESS_S = 0.5
 # Refusals that say more about the moment than about the file.
-PASSING = {"slide_inspection_timeout", "slide_pyramid_timeout", "disk_full"}
-ZOOM_LEVELS, OVERVIEW = "Building the zoom levels", "Drawing the overview"
+PASSING = {"slide_inspection_timeout", "slide_pyramid_timeout", "slide_unpacking_timeout", "disk_full"}
+UNPACKING, ZOOM_LEVELS, OVERVIEW = "Unpacking the slide", "Building the zoom levels", "Drawing the overview"
 GAVE_UP = "This slide could not be prepared: its preparation stopped three times. Ask an admin to look at the server."
 
 
@@ -72,6 +72,7 @@ def ingest_slide(slide_id: int) -> None:
     except UnavailableError as error:
         _postpone(slide, error.message)
     except DomainError as error:
+        unpacked.forget(slide.sha256)
         _fail(slide, error.code, error.message, again=error.code in PASSING)
     except Exception:
         _fail(slide, "slide_ingest_failed", GAVE_UP, again=True)
@@ -141,7 +142,7 @@ def _heartbeat(slide: Slide) -> Iterator[None]:
 
 
 def _prepare(slide: Slide) -> Prepared:
-    with media.held(slide.sha256) as original:
+    with unpacked.held(slide.sha256, on_progress=_teller(slide, UNPACKING)) as original:
         if not original.is_file():
             words = "The slide's file is missing from the media store. Upload it again."
             raise DomainError(words, code="slide_missing")
@@ -151,7 +152,7 @@ def _prepare(slide: Slide) -> Prepared:
             _say(slide, 0, 0, ZOOM_LEVELS)
             pyramid_sha256 = _pyramid(slide, original, inspection)
     _say(slide, 0, 0, OVERVIEW)
-    with media.held(pyramid_sha256 or slide.sha256) as path, SlideReader(path) as reader:
+    with unpacked.held(pyramid_sha256 or slide.sha256) as path, SlideReader(path) as reader:
         overview_sha256 = _overview(slide, reader)
         picture = media.store_bytes(thumbnail(reader))
         return Prepared(inspection, reader.size, pyramid_sha256, picture, overview_sha256)

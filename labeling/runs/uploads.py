@@ -1,6 +1,7 @@
 """Uploads in the background: large ones hashed, half ones that nobody finishes removed."""
 
 import logging
+import shutil
 import time
 import uuid
 from datetime import timedelta
@@ -76,9 +77,16 @@ def remove_stale_uploads() -> int:
         arrivals.discard(upload_id)
     _remove_parts_of_slides()
     for path in (media.root() / "tmp").glob("*"):
-        if path.is_file() and path.stat().st_mtime < time.time() - STALE_TEMP_S:
-            path.unlink(missing_ok=True)
+        if path.exists() and path.stat().st_mtime < time.time() - STALE_TEMP_S:
+            _remove(path)
     return len(ids)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _remove_parts_of_slides() -> None:

@@ -97,7 +97,14 @@ def _deidentify(source: str, part: str) -> dict[str, Any]:
 
 
 def _vendor(path: Path) -> str:
-    if container_of(path) != "tiff":
+    container = container_of(path)
+    if container == "zip":
+        words = (
+            "A slide of several files in a ZIP file cannot be copied as it is: label and names lie in several of them."
+        )
+        advice = "Export its tissue as tiled TIFF with the scanner's own program, and copy that."
+        raise SlideError(f"{words} {advice}", code="slide_cannot_rewrite")
+    if container != "tiff":
         raise _cannot("a plain image")
     vendor = openslide.OpenSlide.detect_format(path)
     if vendor not in ("aperio", "generic-tiff"):

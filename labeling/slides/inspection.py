@@ -1,7 +1,9 @@
 """Decides whether an uploaded file is accepted, in a child process with limits; the format is told by content."""
 
 import contextlib
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,13 @@ from labeling.slides.pixels import check_flat, check_size, refuse_damaged, refus
 from labeling.slides.resolution import Scale, openslide_objective, openslide_scale, resolution_mpp
 from labeling.slides.signatures import ADVICE, container_of
 from labeling.slides.tiff_tags import TiffFacts, tiff_facts
+from labeling.slides.zipped import FORMATS
 
-# Formats of one file. The others (MIRAX, VMS, DICOM series) lose their parts in an upload.
+# Formats of one file.
 _VENDORS = {"aperio", "generic-tiff", "hamamatsu", "leica", "philips", "trestle", "ventana"}
+_SEVERAL = {"mirax": "MIRAX", "vms": "Hamamatsu VMS", "dicom": "DICOM"}
+# OpenSlide takes memory for whole tiles; whatever scanners make is far below.
+_MAX_TILE_PX = 8192 * 8192
 # Without a coarser level than this, drawing an overview would read the whole slide.
 _OVERVIEW_PX = 4096
 _EXIF_ORIENTATION = 274
@@ -36,7 +42,8 @@ class Inspection:
     """What an accepted file is.
 
     Attributes:
-        format: ``pyramid`` (OpenSlide reads it as it is), or the flat ``jpeg``, ``png``, ``tiff``.
+        format: ``pyramid`` (OpenSlide reads it as it is), ``mirax``, ``vms`` or ``dicom`` (it does too, once they are
+            unpacked), or the flat ``jpeg``, ``png``, ``tiff``.
         width: level-0 width, upright.
         height: level-0 height, upright.
         mpp: µm per level-0 pixel, where the file states it credibly.
@@ -58,7 +65,7 @@ def inspect_slide(path: Path | str, *, timeout_s: float = 30, memory_mb: int = 1
     """Inspect a file that somebody uploaded, without trusting it.
 
     Args:
-        path: the file; its name plays no part.
+        path: the file; its name plays no part, unless it is one that ``unpack_zip`` gives.
         timeout_s: wall time after which the inspection is stopped.
         memory_mb: address space the inspection may take.
 
@@ -83,8 +90,29 @@ def inspect_slide(path: Path | str, *, timeout_s: float = 30, memory_mb: int = 1
 
 def _inspect(name: str) -> dict[str, Any]:
     path = Path(name)
+    if path.name in FORMATS:
+        return asdict(_inspect_several(path, FORMATS[path.name]))
     container = container_of(path)
     return asdict(_inspect_tiff(path) if container == "tiff" else _inspect_image(path, container))
+
+
+def _inspect_several(path: Path, kind: str) -> Inspection:
+    try:
+        with openslide.OpenSlide(path) as slide:
+            is_sane = all(_tile_px(slide.properties, level) <= _MAX_TILE_PX for level in range(slide.level_count))
+    except openslide.OpenSlideError as error:
+        raise SlideError(
+            f"This {_SEVERAL[kind]} slide cannot be opened: it is damaged, incomplete, or not in 8-bit RGB as JPEG, "
+            "JPEG 2000 or uncompressed. Pack it again from where the scanner wrote it, or export it as tiled TIFF.",
+            code="slide_unsupported_format",
+        ) from error
+    if not is_sane:
+        raise refuse_damaged("it says that its tiles are larger than any scanner makes them")
+    return replace(_inspect_pyramid(path, vendor=None), format=kind)
+
+
+def _tile_px(known: Mapping[str, str], level: int) -> int:
+    return math.prod(int(known.get(f"openslide.level[{level}].tile-{side}", 0)) for side in ("width", "height"))
 
 
 def _inspect_tiff(path: Path) -> Inspection:

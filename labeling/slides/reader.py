@@ -27,6 +27,8 @@ _CACHED_TILES = 64
 _OPAQUE = 128
 # Scanners' formats whose tiles lie side by side, each once, as OpenSlide shows them.
 _PLAIN_TILES = {"aperio", "generic-tiff"}
+# Scanners' formats that have no tiles where there was only glass; a damaged tile of theirs is an error.
+_SPARSE = {"dicom", "mirax"}
 
 Pixels = tuple[NDArray[np.uint8], NDArray[np.bool_]]
 Box = tuple[int, int, int, int]
@@ -43,6 +45,7 @@ class SlideFacts:
         downsamples: level-0 pixels per pixel of each level.
         cells: (width, height) of the file's own tiles on each level, the smallest part that can fail alone.
         stored: the levels whose JPEG tiles can be had as they lie in the file, by size.
+        is_sparse: where there is no tile, there was nothing but glass.
     """
 
     size: tuple[int, int]
@@ -51,16 +54,17 @@ class SlideFacts:
     downsamples: tuple[float, ...]
     cells: list[tuple[int, int]]
     stored: dict[tuple[int, int], StoredTiles]
+    is_sparse: bool
 
     @classmethod
     def of(cls, slide: openslide.OpenSlide, path: Path) -> Self:
         """Read them in an open slide."""
         known = slide.properties
         cells = [_cell_size(known, level) for level in range(slide.level_count)]
-        stored = stored_levels(path) if known.get("openslide.vendor") in _PLAIN_TILES else {}
-        return cls(
-            slide.dimensions, openslide_mpp(known), slide.level_dimensions, slide.level_downsamples, cells, stored
-        )
+        vendor = known.get("openslide.vendor")
+        stored = stored_levels(path) if vendor in _PLAIN_TILES else {}
+        levels, downsamples = slide.level_dimensions, slide.level_downsamples
+        return cls(slide.dimensions, openslide_mpp(known), levels, downsamples, cells, stored, vendor in _SPARSE)
 
 
 class SlideReader:
@@ -69,7 +73,8 @@ class SlideReader:
     Holds a file handle and a cache of its own: use one reader per thread, and open it after a fork, not before.
 
     Args:
-        path: a file that OpenSlide reads: an accepted pyramid, or one made by ``build_pyramid``.
+        path: a file that OpenSlide reads: an accepted pyramid, one made by ``build_pyramid``, or the ``main_file`` of a
+            slide of several.
         facts: those of another reader of the file; then OpenSlide opens it, for milliseconds, only when it is needed.
 
     Raises:
@@ -115,7 +120,8 @@ class SlideReader:
 
         Returns:
             (pixels, mask): uint8 of shape (h, w, 3), RGB; bool of shape (h, w), False where the pixel lies
-            outside the slide or cannot be read. Such pixels have the colour of glass, 255.
+            outside the slide or cannot be read. Such pixels have the colour of glass, 255, and so has what the scanner
+            passed over because it saw nothing but glass.
 
         Raises:
             SlideError: ``slide_bad_region`` if the region is empty, ``slide_bad_scale`` if the scale is not positive.
@@ -259,7 +265,7 @@ class SlideReader:
         pixels = np.array(image.convert("RGB"))
         if not mask.all():
             pixels[~mask] = GLASS
-        return pixels, mask
+        return pixels, np.ones_like(mask) if self.facts.is_sparse else mask
 
     def _read_tile(self, scale: float, box: Box) -> Pixels:
         """Read a box that lies within one aligned tile of output pixels."""

@@ -5,7 +5,7 @@ from typing import Literal
 
 from labeling.slides.errors import SlideError
 
-Container = Literal["jpeg", "png", "tiff"]
+Container = Literal["jpeg", "png", "tiff", "zip"]
 
 _ACCEPTED: tuple[tuple[bytes, Container], ...] = (
     (b"\xff\xd8\xff", "jpeg"),
@@ -14,9 +14,9 @@ _ACCEPTED: tuple[tuple[bytes, Container], ...] = (
     (b"MM\x00*", "tiff"),
     (b"II+\x00", "tiff"),
     (b"MM\x00+", "tiff"),
+    (b"PK\x03\x04", "zip"),
 )
 _NAMED: tuple[tuple[bytes, str], ...] = (
-    (b"PK\x03\x04", "a zip archive (or an office document)"),
     (b"PK\x05\x06", "an empty zip archive"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"7z\xbc\xaf", "a 7z archive"),
@@ -39,9 +39,20 @@ _NAMED_INSIDE: tuple[tuple[int, bytes, str], ...] = (
     (8, b"WEBP", "a WebP image"),
     (128, b"DICM", "a DICOM file"),
 )
-ADVICE = "Upload SVS, NDPI, tiled TIFF, TIFF, PNG or JPEG in 8-bit RGB; export other slides as tiled TIFF."
+ADVICE = (
+    "Upload SVS, NDPI, tiled TIFF, TIFF, PNG or JPEG in 8-bit RGB, or a MIRAX, Hamamatsu VMS or DICOM slide as one ZIP "
+    "file; export other slides as tiled TIFF."
+)
 # Slides of many files, the named one of which is a thumbnail or a list: by its content it would be taken for an image.
-_ONE_OF_MANY = {".mrxs": "MIRAX", ".vms": "Hamamatsu VMS", ".vmu": "Hamamatsu VMU", ".vsi": "Olympus VSI"}
+_ZIP_IT = "Put the slide with its folder into one ZIP file and upload that."
+_EXPORT_IT = "Export the slide as SVS or tiled TIFF and upload that."
+_ONE_OF_MANY = {
+    ".mrxs": ("MIRAX", _ZIP_IT),
+    ".vms": ("Hamamatsu VMS", _ZIP_IT),
+    ".dcm": ("DICOM", _ZIP_IT),
+    ".vmu": ("Hamamatsu VMU", _EXPORT_IT),
+    ".vsi": ("Olympus VSI", _EXPORT_IT),
+}
 
 
 def check_name(file_name: str) -> None:
@@ -50,13 +61,10 @@ def check_name(file_name: str) -> None:
     Raises:
         SlideError: ``slide_several_files``.
     """
-    for ending, kind in _ONE_OF_MANY.items():
+    for ending, (kind, advice) in _ONE_OF_MANY.items():
         if file_name.lower().rstrip(". ").endswith(ending):
-            raise SlideError(
-                f"A {kind} slide consists of several files, and this one holds at most its thumbnail. "
-                "Export the slide as SVS or tiled TIFF and upload that.",
-                code="slide_several_files",
-            )
+            words = f"A {kind} slide consists of several files, and this is only one of them. {advice}"
+            raise SlideError(words, code="slide_several_files")
 
 
 def container_of(path: Path) -> Container:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from tests.hostile import odd_images as images
 from tests.hostile import odd_tiffs as tiffs
+from tests.hostile import odd_zips as zips
 from tests.hostile.odd_tiffs import LONG, LONG8, RATIONAL, SHORT, SLONG, odd
 from tests.hostile.planted import write_planted_svs
 from tests.labeling.slides.files import break_tiles, edit, noise, smooth, write_svs, write_tiff, zero_tiles
@@ -196,6 +197,7 @@ def _planar(path: Path) -> Path:
 
 
 _PIXELS, _DAMAGED, _UNKNOWN = "slide_unsupported_pixels", "slide_damaged", "slide_unknown_format"
+_UNSAFE, _MISSING = "slide_zip_unsafe", "slide_zip_incomplete"
 
 CASES = [
     Case("zero_length_tile.svs", lambda p: zero_tiles(_svs(p), [3]), INCOMPLETE),
@@ -261,11 +263,11 @@ CASES = [
     Case("planar_tiles.tif", _planar, ACCEPT),
     Case("png_named.svs", lambda p: _save(p, "RGB"), ACCEPT),
     Case("jpeg_and_zip.jpg", _write(_image_bytes("JPEG") + _zip()), ACCEPT),
-    Case("zip_and_png.png", _write(_zip() + _image_bytes("PNG")), _UNKNOWN),
+    Case("zip_and_png.png", _write(_zip() + _image_bytes("PNG")), _UNSAFE),
     Case("text_named.svs", _write(b"Aperio Image Library"), _UNKNOWN),
     Case("drawing.svg", _write(b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>'), _UNKNOWN),
     Case("page_named.png", _write(b"<!DOCTYPE html><script>alert(1)</script>"), _UNKNOWN),
-    Case("archive_named.tif", _write(_zip()), _UNKNOWN),
+    Case("archive_named.tif", _write(_zip()), _UNSAFE),
     Case("animation.gif", _write(_image_bytes("GIF")), _UNKNOWN),
     Case("web.webp", _write(_image_bytes("WEBP")), _UNKNOWN),
     Case("bitmap.bmp", _write(_image_bytes("BMP")), _UNKNOWN),
@@ -403,4 +405,93 @@ CASES = [
     Case("exif_of_garbage.jpg", _write(images.jpeg_with(images.exif(b"\xee" * 500))), ACCEPT),
     Case("2000_scans.jpg", images.many_scans, _DAMAGED),
     Case("mpo_of_two.jpg", _write(images.jpeg() * 2), ACCEPT),
+    # Slides of several files, each in a ZIP file.
+    Case("mirax.zip", zips.mirax(), ACCEPT),
+    Case("vms.zip", zips.vms(), ACCEPT),
+    Case("dicom.zip", zips.dicom(), ACCEPT),
+    Case("litter_of_a_desktop.zip", zips.with_entry("__MACOSX/._scan.mrxs"), ACCEPT),
+    Case("notes_beside_the_slide.zip", zips.with_entry("scan/notes.txt"), ACCEPT),
+    Case("backslashes.zip", zips.with_entry("scan\\notes.txt"), ACCEPT),
+    Case("way_out.zip", zips.with_entry("../evil.dat"), _UNSAFE),
+    Case("way_out_inside.zip", zips.with_entry("scan/../../evil.dat"), _UNSAFE),
+    Case("way_out_of_windows.zip", zips.with_entry("scan\\..\\..\\evil.dat"), _UNSAFE),
+    Case("way_out_in_the_litter.zip", zips.with_entry("__MACOSX/../../evil.dat"), _UNSAFE),
+    Case("absolute.zip", zips.with_entry("/etc/cron.d/evil"), _UNSAFE),
+    Case("drive.zip", zips.with_entry("C:\\evil.dat"), _UNSAFE),
+    Case("share.zip", zips.with_entry("\\\\server\\evil.dat"), _UNSAFE),
+    Case("control_marks.zip", zips.with_entry("scan/a\nb.dat"), _UNSAFE),
+    Case("name_cut_by_zero.zip", zips.with_entry("scan/a\0b.dat"), _UNSAFE),
+    Case("name_of_300.zip", zips.with_entry("x" * 300), _UNSAFE),
+    Case("name_of_600_folders.zip", zips.with_entry("x/" * 600 + "x"), _UNSAFE),
+    Case("names_in_no_encoding.zip", zips.no_text, _UNSAFE),
+    Case("link.zip", zips.with_link("/etc/passwd"), _UNSAFE),
+    Case("same_name_twice.zip", zips.with_twin("scan/Data0001.dat"), _UNSAFE),
+    Case("same_name_in_capitals.zip", zips.with_twin("SCAN/DATA0001.DAT"), _UNSAFE),
+    Case("encrypted.zip", zips.encrypted, "slide_zip_encrypted"),
+    Case("deflate64.zip", zips.of_another_method, "slide_zip_method"),
+    Case("bzip2.zip", zips.with_entry("scan/notes.txt", b"x" * 9, zipfile.ZIP_BZIP2), "slide_zip_method"),
+    Case("zip_in_a_zip.zip", zips.with_entry("more.zip", _zip()), "slide_zip_nested"),
+    Case("flipped_bit.zip", zips.wrong_bytes, _DAMAGED),
+    Case("cut.zip", zips.cut, _DAMAGED),
+    Case("bomb.zip", zips.bomb, "slide_too_large"),
+    Case("more_than_it_says.zip", zips.told_smaller, _DAMAGED),
+    Case("files_upon_one_another.zip", zips.upon_one_another, _DAMAGED),
+    Case("5001_files.zip", zips.many, "slide_zip_many_files"),
+    Case("no_files.zip", zips.plain(), _UNKNOWN),
+    Case("text.zip", zips.plain(a__txt=b"x"), "slide_zip_no_slide"),
+    Case("svs_in_a_zip.zip", zips.plain(a__svs=b"II*\x00"), "slide_zip_no_slide"),
+    Case("two_slides.zip", zips.two_slides, "slide_zip_several_slides"),
+    Case("two_series.zip", zips.two_series, "slide_zip_several_slides"),
+    Case("mrxs_without_its_folder.zip", zips.plain(a__mrxs=_image_bytes("JPEG")), _MISSING),
+    Case("mirax_without_its_mrxs.zip", zips.mirax(zips.removed("scan.mrxs")), _MISSING),
+    Case("mirax_without_a_data_file.zip", zips.mirax(zips.removed("scan/Data0001.dat")), _MISSING),
+    Case("mirax_without_its_index.zip", zips.mirax(zips.removed("scan/Index.dat")), _MISSING),
+    Case(
+        "mirax_that_reads_elsewhere.zip",
+        zips.mirax(zips.replaced("scan/Slidedat.ini", b"Data0001.dat", b"../../../secret")),
+        _UNSAFE,
+    ),
+    Case(
+        "mirax_of_huge_tiles.zip",
+        zips.mirax(zips.replaced("scan/Slidedat.ini", b"WIDTH = 128", b"WIDTH = 46341")),
+        _DAMAGED,
+    ),
+    Case(
+        "mirax_of_4_billion_tiles.zip",
+        zips.mirax(zips.replaced("scan/Slidedat.ini", b"NUMBER_X = 2", b"NUMBER_X = 65536")),
+        _DAMAGED,
+    ),
+    Case(
+        "mirax_of_another_index.zip",
+        zips.mirax(zips.replaced("scan/Index.dat", b"01.02", b"09.09")),
+        "slide_unsupported_format",
+    ),
+    Case(
+        "mirax_with_a_damaged_tile.zip",
+        zips.mirax(lambda f: edit(f / "scan/Data0000.dat", lambda d: d.__setitem__(slice(64, 400), bytes(336)))),
+        INCOMPLETE,
+    ),
+    Case("vms_without_a_jpeg.zip", zips.vms(zips.removed("scan_1,0.jpg")), _MISSING),
+    Case("vms_without_its_places.zip", zips.vms(zips.removed("scan.opt")), ACCEPT),
+    Case("vms_that_reads_elsewhere.zip", zips.vms(zips.replaced("scan.vms", b"=scan_1", b"=../scan_1")), _UNSAFE),
+    Case("vms_with_an_absolute_name.zip", zips.vms(zips.replaced("scan.vms", b"=scan_map", b"=/scan_map")), _UNSAFE),
+    Case("vms_of_no_jpegs.zip", zips.vms(lambda f: (f / "scan.jpg").write_bytes(b"x")), "slide_unsupported_format"),
+    Case("dicom_of_one_level.zip", zips.dicom(zips.removed("IM0001.dcm")), ACCEPT),
+    Case(
+        "dicom_label_alone.zip",
+        zips.dicom(lambda f: [p.unlink() for p in f.glob("IM000[01].dcm")]),
+        "slide_zip_no_slide",
+    ),
+    Case(
+        "dicom_that_ends_early.zip",
+        zips.dicom(lambda f: edit(f / "IM0000.dcm", lambda d: d.__delitem__(slice(200, None)))),
+        _DAMAGED,
+    ),
+    Case(
+        "dicom_of_16_bits.zip",
+        zips.dicom(
+            lambda f: [zips.replaced(p.name, b"US\x02\x00\x08\x00", b"US\x02\x00\x10\x00")(f) for p in f.glob("*.dcm")]
+        ),
+        "slide_unsupported_format",
+    ),
 ]
