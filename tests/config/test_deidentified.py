@@ -27,9 +27,12 @@ from tests.hostile.planted import (
     MACRO_COLOUR,
     NAME,
     WORDS,
+    write_planted_dicom,
     write_planted_jpeg,
+    write_planted_mirax,
     write_planted_png,
     write_planted_svs,
+    write_planted_vms,
 )
 from tests.labeling.conftest import Field
 from tests.labeling.slides.files import smooth
@@ -38,7 +41,14 @@ pytestmark = pytest.mark.django_db
 TUS = {"HTTP_TUS_RESUMABLE": "1.0.0"}
 # Every planted word, and the file's name, begin with it.
 SEED = b"Plant"
-KINDS = {"svs": write_planted_svs, "png": write_planted_png, "jpg": write_planted_jpeg}
+KINDS = {
+    "svs": write_planted_svs,
+    "png": write_planted_png,
+    "jpg": write_planted_jpeg,
+    "mrxs.zip": write_planted_mirax,
+    "vms.zip": write_planted_vms,
+    "dcm.zip": write_planted_dicom,
+}
 GETS = [route for route, method, _ in ROWS if method == "GET"]
 __all__ = ["objects"]
 
@@ -63,7 +73,8 @@ def send(people, data: bytes, name: str) -> Slide:
 @pytest.fixture(params=KINDS)
 def field(request, people, tmp_path) -> Field:
     """A slide with words planted wherever its format has room."""
-    pixels = smooth(700, 500)
+    # MIRAX and VMS keep whole tiles.
+    pixels = smooth(768, 512) if request.param.endswith(".zip") else smooth(700, 500)
     data = KINDS[request.param](tmp_path / f"{NAME}.{request.param}", pixels).read_bytes()
     planted = [word for word in (*WORDS, *FLAT_WORDS) if word in data]
     assert len(planted) >= (12 if request.param == "svs" else 4)
@@ -163,7 +174,10 @@ def test_no_word_is_taken_out_with_labels(people, field, tmp_path, capsys):
 def test_a_refusal_does_not_repeat_the_file(people, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     whole = write_planted_svs(tmp_path / f"{NAME}.svs", smooth(700, 500)).read_bytes()
-    for n, data in enumerate([whole[: len(whole) // 10], whole.replace(b"MPP = 0.499", b"MPP = Plant"), WORDS[0] * 9]):
+    zipped = write_planted_vms(tmp_path / f"{NAME}.zip", smooth(768, 512)).read_bytes()
+    incomplete = zipped.replace(f"{NAME}_map.jpg".encode(), f"{NAME}_gap.jpg".encode(), 1)
+    cut = [whole[: len(whole) // 10], zipped[: len(zipped) // 2], incomplete]
+    for n, data in enumerate([*cut, whole.replace(b"MPP = 0.499", b"MPP = Plant"), WORDS[0] * 9]):
         slide = send(people, data, f"{NAME}{n}.svs")
         told = people.client("lab").get(f"/api/slides/{slide.pk}")
         assert told.json()["error"] or told.json()["mpp_doubt"]

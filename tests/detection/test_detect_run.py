@@ -19,6 +19,8 @@ from detection.runs import detection as detection_runs
 from labeling import media, readers
 from labeling.slides.reader import SlideReader
 from tests.detection.makers import current_model, disc_field, scattered, start_detection, store_slide
+from tests.factories import SlideFactory
+from tests.labeling.slides.several import write_dicom, zip_of
 
 pytestmark = pytest.mark.django_db
 
@@ -54,6 +56,16 @@ def test_every_disc_is_found_where_it_is(slide, places):
     assert run.count == len(points) == len(places)
     assert distance.max() < 12
     assert len(np.unique(nearest)) == len(places)
+
+
+def test_a_slide_of_several_files_is_counted_as_one_of_a_single_file(people, slide, places, tmp_path):
+    write_dicom(tmp_path / "dicom", disc_field(*SIZE, places), native=True)
+    sha256 = media.store_copy(zip_of(tmp_path / "dicom", tmp_path / "dicom.zip"))
+    zipped = SlideFactory.create(study=people.study, sha256=sha256, width=SIZE[0], height=SIZE[1])
+    runs_of_both = [finished(start_detection(one, params=SMALL_BLOCKS)) for one in (zipped, slide)]
+    assert [run.count for run in runs_of_both] == [len(places)] * 2
+    assert runs_of_both[0].points_sha256 == runs_of_both[1].points_sha256
+    assert runs_of_both[0].unread_px == 0
 
 
 def test_a_finished_run_tells_its_area_and_progress(slide):

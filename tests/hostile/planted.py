@@ -1,6 +1,9 @@
 """Slides with a name planted wherever a file has room for one."""
 
 import struct
+import tempfile
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +12,7 @@ from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from tests.labeling.slides.files import APERIO, Pixels
+from tests.labeling.slides.several import LABEL_LAYERS, jpeg, write_dicom, write_mirax, write_vms, zip_of
 
 PLACES = (
     *("description", "artist", "moment", "software", "computer", "copyright", "private", "xmp", "profile", "padding"),
@@ -22,6 +26,22 @@ def planted(place: str) -> bytes:
     """The words that lie in one place."""
     return f"Planted {place} Quispe".encode()
 
+
+MIRAX_KEYS = {
+    "SLIDE_NAME": "description",
+    "PROJECT_NAME": "artist",
+    "SLIDE_CREATIONDATETIME": "moment",
+    "SLIDE_UTC_CREATIONDATETIME": "software",
+}
+VMS_KEYS = {"Reference": "description", "UserName": "artist", "CreationDate": "moment", "MachineName": "computer"}
+DICOM_KEYS = {
+    "PatientName": "description",
+    "OperatorsName": "artist",
+    "StudyDescription": "moment",
+    "ManufacturerModelName": "computer",
+    "InstitutionName": "copyright",
+    "ContainerIdentifier": "software",
+}
 
 WORDS = [planted(place) for place in PLACES]
 FLAT_WORDS = [planted(place) for place in FLAT_PLACES]
@@ -109,6 +129,55 @@ def write_planted_jpeg(path: Path, pixels: Pixels) -> Path:
         icc_profile=_profile(planted("flat_profile")),
     )
     return path
+
+
+def _zipped(path: Path, write: Callable[[Path], object]) -> Path:
+    """Pack a slide of several files under the planted name, with more planted beside it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write(folder)
+        (folder / f"{NAME}.txt").write_bytes(planted("padding"))
+        zip_of(folder, path, compression=zipfile.ZIP_STORED)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = planted("private")
+    return path
+
+
+def write_planted_mirax(path: Path, pixels: Pixels) -> Path:
+    """Write a MIRAX slide with planted words in its list, its data and its names, and pictures of label and slide."""
+    pictures = {
+        layer: jpeg(_picture(place, colour), comment=planted(place))
+        for layer, place, colour in zip(LABEL_LAYERS, ("macro", "label"), (MACRO_COLOUR, LABEL_COLOUR), strict=True)
+    }
+    said = {key: planted(place).decode() for key, place in MIRAX_KEYS.items()}
+
+    def write(folder: Path) -> None:
+        main = write_mirax(folder, pixels, name=NAME, levels=2, pictures=pictures, said=said)
+        main.write_bytes(jpeg(_picture("label", LABEL_COLOUR), comment=planted("xmp")))
+
+    return _zipped(path, write)
+
+
+def write_planted_vms(path: Path, pixels: Pixels) -> Path:
+    """Write a VMS slide with planted words in its list, its names and its macro image."""
+
+    def write(folder: Path) -> None:
+        told = [f"{key}={planted(place).decode()}" for key, place in VMS_KEYS.items()]
+        write_vms(folder, pixels, name=NAME, told=told)
+        (folder / f"{NAME}_macro.jpg").write_bytes(jpeg(_picture("macro", MACRO_COLOUR), comment=planted("macro")))
+
+    return _zipped(path, write)
+
+
+def write_planted_dicom(path: Path, pixels: Pixels) -> Path:
+    """Write a DICOM slide with planted words in its attributes, and its label."""
+    said = {key: planted(place).decode() for key, place in DICOM_KEYS.items()}
+    label = np.ascontiguousarray(_picture("label", LABEL_COLOUR)[:80, :80])
+
+    def write(folder: Path) -> None:
+        write_dicom(folder / NAME, pixels, label=label, native=True, said=said)
+
+    return _zipped(path, write)
 
 
 def _exif() -> Image.Exif:
