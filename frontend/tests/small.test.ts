@@ -109,8 +109,9 @@ describe("files", () => {
       file("d.png"),
       file("e.jpg"),
       file("f.JPEG"),
+      file("g.zip"),
     ];
-    expect(sortFiles(files)).toEqual({ accepted: files, refused: [] });
+    expect(sortFiles(files)).toEqual({ accepted: files, refused: [], toZip: [] });
   });
 
   it("names what it leaves out, and why", () => {
@@ -121,6 +122,14 @@ describe("files", () => {
       "b.svs is empty.",
       expect.stringContaining("c: this kind"),
     ]);
+  });
+
+  it("finds slides of several files, and takes none of their pictures for a slide", () => {
+    const names = ["a.mrxs", "Data0000.dat", "b.vms", "b.jpg", "b_1,0.jpg", "b_map2.jpg", "IM1.DCM", "c.jpg"];
+    const { accepted, refused, toZip } = sortFiles(names.map((name) => file(name)));
+    expect(accepted.map(({ name }) => name)).toEqual(["c.jpg"]);
+    expect(refused).toEqual([expect.stringContaining("Data0000.dat: this kind")]);
+    expect(toZip).toEqual(["a.mrxs", "b.vms", "IM1.DCM"]);
   });
 });
 

@@ -11,7 +11,7 @@ from labeling import media
 from labeling.models import Slide, Study, User
 from labeling.services.quotas import quota_check
 from labeling.services.slides import slide_register
-from labeling.slides.signatures import check_name, container_of
+from labeling.slides.signatures import check_beside, check_name, container_of
 
 PIECE_BYTES = 4 * 1024**2
 
@@ -44,6 +44,7 @@ def slide_import(
         OSError: it cannot be read.
     """
     check_name(path.name)
+    check_beside(path)
     container_of(path)
     before = path.stat()
     quota_check(study=study, size_bytes=before.st_size)

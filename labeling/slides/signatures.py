@@ -67,6 +67,19 @@ def check_name(file_name: str) -> None:
             raise SlideError(words, code="slide_several_files")
 
 
+def check_beside(path: Path) -> None:
+    """Refuse a picture that is a part of the VMS slide beside it: alone, it would be taken for a slide.
+
+    Raises:
+        SlideError: ``slide_several_files``.
+    """
+    is_jpeg = path.suffix.lower() in (".jpg", ".jpeg")
+    beside = (other for other in path.parent.iterdir() if other.suffix.lower() == ".vms") if is_jpeg else ()
+    if any(path.name.startswith(other.stem) for other in beside):
+        words = f"This picture is a part of the Hamamatsu VMS slide beside it. {_ZIP_IT}"
+        raise SlideError(words, code="slide_several_files")
+
+
 def container_of(path: Path) -> Container:
     """Give the accepted container that a file's first bytes announce.
 

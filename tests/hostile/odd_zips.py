@@ -55,9 +55,14 @@ def replaced(name: str, old: bytes, new: bytes) -> Callable[[Path], object]:
     return change
 
 
-def removed(name: str) -> Callable[[Path], object]:
-    """Leave a file out."""
-    return lambda folder: (folder / name).unlink()
+def removed(*names: str) -> Callable[[Path], object]:
+    """Leave files out."""
+
+    def change(folder: Path) -> None:
+        for name in names:
+            (folder / name).unlink()
+
+    return change
 
 
 def _with(info: zipfile.ZipInfo, content: bytes = b"x", method: int = zipfile.ZIP_STORED) -> Make:
@@ -91,7 +96,6 @@ def with_twin(name: str) -> Make:
     def make(path: Path) -> None:
         mirax()(path)
         with zipfile.ZipFile(path, "a") as archive:
-            archive._didModify = True
             archive.writestr(zipfile.ZipInfo(name), b"other")
 
     return make
@@ -199,7 +203,7 @@ def upon_one_another(path: Path) -> None:
             for known in ("header_offset", "compress_type", "compress_size", "file_size", "CRC", "flag_bits"):
                 setattr(twin, known, getattr(info, known))
             archive.filelist.append(twin)
-        archive._didModify = True
+        archive.comment = b"written anew"
 
 
 def many(path: Path) -> None:

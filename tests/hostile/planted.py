@@ -149,7 +149,7 @@ def write_planted_mirax(path: Path, pixels: Pixels) -> Path:
         layer: jpeg(_picture(place, colour), comment=planted(place))
         for layer, place, colour in zip(LABEL_LAYERS, ("macro", "label"), (MACRO_COLOUR, LABEL_COLOUR), strict=True)
     }
-    said = {key: planted(place).decode() for key, place in MIRAX_KEYS.items()}
+    said: dict[str, object] = {key: planted(place).decode() for key, place in MIRAX_KEYS.items()}
 
     def write(folder: Path) -> None:
         main = write_mirax(folder, pixels, name=NAME, levels=2, pictures=pictures, said=said)

@@ -22,6 +22,8 @@ TAKEN = (
     *("empty.svs", "page_named.png", "drawing.svg", "truncated_half.svs", "ifd_loop.tif", "20000_ifds.tif"),
     *("tile_bomb.tif", "deflate_bomb.png", "profile_bomb.png", "16_bit_rgb.tif", "animated.png", "one_pixel.png"),
     *("zero_length_tile.svs", "garbage_in_a_jpeg_tile.svs", "rotated_by_exif.jpg", "jpeg_and_zip.jpg"),
+    *("mirax.zip", "vms.zip", "dicom.zip", "mirax_with_a_damaged_tile.zip", "way_out.zip", "link.zip", "bomb.zip"),
+    *("encrypted.zip", "flipped_bit.zip", "cut.zip", "two_slides.zip", "mirax_that_reads_elsewhere.zip"),
 )
 
 
@@ -67,6 +69,9 @@ def test_hostile_files_end_by_their_code_and_the_next_good_one_works(people, tmp
             assert (found.state, found.error_code, found.attempts) == (SlideState.FAILED, case.verdict, 1), case.name
             assert found.error.endswith(".")
     good(people, tmp_path, 1)
+    read = {slide.sha256 for slide in Slide.objects.filter(format__in=["mirax", "vms", "dicom"])}
+    assert {path.name for path in media.unpacked()} == read
+    assert len(read) == 4
     assert [path for folder in ("tmp", "uploads") for path in (media.root() / folder).glob("*")] == []
     assert runs.waiting_slides() == []
 
@@ -91,12 +96,22 @@ def test_names_that_are_no_text_are_refused(people, name):
     assert not Upload.objects.exists()
 
 
-@pytest.mark.parametrize("name", ["slide.mrxs", "SLIDE.MRXS", "scan.vms", "scan.vmu", "image.vsi", "image.vsi. "])
-def test_one_file_of_many_is_refused_before_it_is_sent(people, name):
+ZIP_IT = "Put the slide with its folder into one ZIP file and upload that."
+EXPORT_IT = "Export the slide as SVS or tiled TIFF and upload that."
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        *((name, ZIP_IT) for name in ("slide.mrxs", "SLIDE.MRXS", "scan.vms", "IM0001.dcm")),
+        *((name, EXPORT_IT) for name in ("scan.vmu", "image.vsi", "image.vsi. ")),
+    ],
+)
+def test_one_file_of_many_is_refused_before_it_is_sent(people, name, advice):
     """By its content a MIRAX file is a JPEG: its thumbnail would be counted as the slide."""
     answer = announce(people, 10, name.encode())
     assert (answer.status_code, answer.json()["code"]) == (400, "slide_several_files")
-    assert "Export the slide as SVS or tiled TIFF" in answer.json()["message"]
+    assert answer.json()["message"].endswith(advice)
     assert not Upload.objects.exists()
 
 

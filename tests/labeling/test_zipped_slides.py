@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -35,7 +36,7 @@ from tests.labeling.test_uploads import create, metadata, send
 
 pytestmark = pytest.mark.django_db
 SIZE = (1024, 512)
-WRITERS = {"mirax": write_mirax, "vms": write_vms, "dicom": write_dicom}
+WRITERS: dict[str, Callable[..., Path]] = {"mirax": write_mirax, "vms": write_vms, "dicom": write_dicom}
 LONG_AGO = time.time() - 3600
 
 
@@ -124,10 +125,22 @@ def test_one_file_of_a_slide_is_refused_with_what_to_do(name, kind, people, tmp_
     assert answer.json()["message"].startswith(words)
 
 
+def test_the_pictures_of_a_vms_slide_are_not_taken_for_slides(people, tmp_path, capsys):
+    write_vms(tmp_path / "day", smooth(*SIZE), name="0815")
+    Image.fromarray(smooth(90, 80)).save(tmp_path / "day" / "field.jpg")
+    with pytest.raises(CommandError, match="6 of 7 files were refused"):
+        call_command("import_slides", str(tmp_path / "day"), "--study", people.study.name)
+    assert "S001   queued     'field.jpg'" in capsys.readouterr().out
+
+
 def test_the_row_says_that_it_is_unpacked(people, archive, monkeypatch):
-    said = []
-    say = runs.slides._say
-    monkeypatch.setattr(runs.slides, "_say", lambda slide, *told: (said.append(told), say(slide, *told)))
+    said, say = [], runs.slides._say
+
+    def noted(slide: Slide, *told) -> None:
+        said.append(told)
+        say(slide, *told)
+
+    monkeypatch.setattr(runs.slides, "_say", noted)
     uploaded(people, archive)
     assert (0, 0, "Unpacking the slide") in said
 

@@ -5,7 +5,7 @@ export const slides = {
   lead: "Open one to label its cells, or to have them counted.",
   upload: "Upload slides",
   dropHere: "Drop files or folders to upload them",
-  formats: "SVS, pyramidal or flat TIFF, PNG and JPEG",
+  formats: "SVS, pyramidal or flat TIFF, PNG, JPEG; MIRAX, VMS and DICOM slides as one ZIP file each",
   search: "Search code, case, stain or note",
   state: "State",
   states: { queued: "Waiting", processing: "Reading in", ready: "Ready", failed: "Failed" },
@@ -53,7 +53,7 @@ export const slides = {
   thumbnailMissing: "No overview",
   emptyTitle: "Upload the first slide",
   emptyCan:
-    "Drop SVS, TIFF, PNG or JPEG files, or whole folders, anywhere on this page. Large files resume by themselves if the line breaks.",
+    "Drop SVS, TIFF, PNG or JPEG files, or whole folders, anywhere on this page. A slide of several files (MIRAX, VMS, DICOM) goes into one ZIP file. Large files resume by themselves if the line breaks.",
   emptyCannot: "Slides appear here as soon as lab staff or an admin of this study upload them.",
   noneMatch: "No slide matches",
   noneMatchHelp:
@@ -158,12 +158,14 @@ export const slides = {
     resumeHint:
       "Keep this tab open. If it closes, choose the same file again: the upload goes on where it stopped.",
     refusedType: (name: string) =>
-      `${name}: this kind of file cannot be read. Use SVS, NDPI, TIFF, PNG or JPEG; export slides of several files (MRXS, VMS, DICOM) as tiled TIFF.`,
+      `${name}: this kind of file cannot be read. Use SVS, NDPI, TIFF, PNG or JPEG, or a MIRAX, VMS or DICOM slide in one ZIP file.`,
+    toZip: (name: string, count: number) =>
+      `${name}${count > 1 ? ` and ${count - 1} more` : ""}: a slide of several files. Put each slide with its folder into one ZIP file and upload that.`,
     empty: (name: string) => `${name} is empty.`,
     leftOut: (count: string, one: boolean) =>
       one
-        ? "1 file of another kind was left out. SVS, TIFF, PNG and JPEG are taken."
-        : `${count} files of other kinds were left out. SVS, TIFF, PNG and JPEG are taken.`,
+        ? "1 file of another kind was left out. SVS, TIFF, PNG, JPEG and ZIP are taken."
+        : `${count} files of other kinds were left out. SVS, TIFF, PNG, JPEG and ZIP are taken.`,
     leftOutTitle: "Not all files were taken",
     unreadable: "The file could not be read. Is it still in its place, and unchanged?",
     refused: (status: number) => `The server refused the file (${status}).`,

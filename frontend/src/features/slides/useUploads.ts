@@ -58,7 +58,9 @@ export function useUploadWatch(): void {
 
 /** Files that were chosen one by one are refused one by one; a folder also holds what nobody meant. */
 export function sendFiles(study: Id, files: Iterable<File>, areFromFolder = false): void {
-  const { accepted, refused } = sortFiles(files);
+  const { accepted, refused, toZip } = sortFiles(files);
+  const [first] = toZip;
+  if (first !== undefined) notifyError(new Error(text.toZip(first, toZip.length)), text.failed);
   if (areFromFolder && refused.length > 0) {
     notifyError(
       new Error(text.leftOut(formatCount(refused.length), refused.length === 1)),
