@@ -90,7 +90,7 @@ def _found(folders: list[Path]) -> Iterator[tuple[float, int, Path]]:
 
 
 def _size_bytes(path: Path) -> int:
-    files = path.rglob("*") if path.is_dir() else [path]
+    files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files)
 
 

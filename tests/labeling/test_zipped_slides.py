@@ -204,9 +204,23 @@ def test_the_longest_unused_makes_room_and_what_is_read_stays(people, slide, oth
     assert media.unpacked() == sorted([theirs, folder_of(third)])
 
 
+def size_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def test_folders_count_with_all_that_lies_in_them(slide, other, settings):
+    mine, theirs = old(slide), old(other)
+    os.utime(theirs, (LONG_AGO + 60, LONG_AGO + 60))
+    settings.MEDIA_CACHE_BYTES = size_bytes(mine) + size_bytes(theirs)
+    media.make_room(0)
+    assert media.unpacked() == sorted([mine, theirs])
+    media.make_room(1)
+    assert media.unpacked() == [theirs]
+
+
 def test_it_makes_room_on_a_full_disk_without_a_bucket_too(people, slide, monkeypatch):
     folder = old(slide)
-    gone = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    gone = size_bytes(folder)
 
     def usage(_: Path) -> SimpleNamespace:
         return SimpleNamespace(free=media.RESERVE_BYTES + (0 if folder.exists() else gone // 2))
@@ -333,23 +347,23 @@ def test_what_a_kill_left_of_an_unpacking_is_removed_after_a_day(own_media):
     assert [path.name for path in (own_media / "tmp").iterdir()] == ["young"]
 
 
-def test_a_lock_that_was_taken_away_is_not_held_by_two(own_media):
-    """Who waited for a lock file that is gone by then looks for the one that is there."""
-    inside, most = [], []
+def test_who_waited_for_a_lock_that_was_taken_away_locks_the_one_that_is_there(own_media):
+    lock, seen = own_media / "tmp" / "x.lock", []
 
     def enter() -> None:
-        with copies.alone(own_media / "tmp" / "x.lock"):
-            inside.append(1)
-            most.append(len(inside))
-            time.sleep(0.01)
-            inside.pop()
+        with copies.alone(lock):
+            seen.append(lock.exists())
 
-    threads = [threading.Thread(target=enter) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
+    waiting = [threading.Thread(target=enter) for _ in range(3)]
+    with copies.alone(lock):
+        for thread in waiting:
+            thread.start()
+        time.sleep(0.3)
+        assert seen == []
+    for thread in waiting:
         thread.join()
-    assert most == [1] * 20
+    assert seen == [True] * 3
+    assert not lock.exists()
 
 
 def test_a_slide_of_several_files_cannot_be_copied_clean(people, slide, tmp_path):
