@@ -10,6 +10,9 @@ from labeling import copies, media
 from labeling.slides.errors import SlideError
 from labeling.slides.zipped import is_zip, look_into_zip, main_file, unpack_zip
 
+_plain: set[str] = set()
+"""Files that were looked at and are no ZIP files: what lies under a hash never changes, and tiles come by thousands."""
+
 
 @contextmanager
 def held(sha256: str, *, on_progress: Callable[[int, int], None] | None = None) -> Iterator[Path]:
@@ -26,11 +29,17 @@ def held(sha256: str, *, on_progress: Callable[[int, int], None] | None = None) 
         DiskFullError: there is no room for it.
         MediaError: see ``media.held``, like the others.
     """
+    if sha256 in _plain:
+        with media.held(sha256) as path:
+            yield path
+        return
     place = media.unpacked_place(sha256)
     with ExitStack() as stack:
         while not stack.enter_context(copies.held(place)):
             with media.held(sha256) as path:
                 if not is_zip(path):
+                    if path.exists():
+                        _plain.add(sha256)
                     yield path
                     return
                 _unpack(path, place, on_progress)

@@ -302,6 +302,10 @@ def _opened(archive: zipfile.ZipFile, entry: Entry) -> Iterator[IO[bytes]]:
             yield file
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error, ValueError) as error:
         raise _damaged() from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a place in the archive that is before its beginning
+            raise
+        raise _damaged() from error
 
 
 def _is_same(entry: Entry, path: Path) -> bool:

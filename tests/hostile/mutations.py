@@ -5,15 +5,18 @@ inspected, made a pyramid where it needs one, opened, and read as the viewer and
 """
 
 import argparse
+import io
 import json
 import os
 import random
+import re
 import select
 import signal
 import struct
 import sys
 import tempfile
 import time
+import zipfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -21,12 +24,19 @@ from pathlib import Path
 import openslide  # noqa: F401 -- loaded before the forks, which have no time for it
 import tifffile
 
-from labeling.slides import child, inspection, pyramid
+from labeling.slides import child, inspection, pyramid, zipped
 from labeling.slides.errors import SlideError
 from labeling.slides.reader import SlideReader
 from labeling.slides.tiff_tags import pages_of
 from labeling.slides.tiles import TilePyramid, render_tile, thumbnail
-from tests.hostile.planted import write_planted_jpeg, write_planted_png, write_planted_svs
+from tests.hostile.planted import (
+    write_planted_dicom,
+    write_planted_jpeg,
+    write_planted_mirax,
+    write_planted_png,
+    write_planted_svs,
+    write_planted_vms,
+)
 from tests.labeling.slides.files import noise, smooth, write_tiff
 
 # Of processor time, as of the inspection; the wall's is longer, since a machine may be busy.
@@ -38,6 +48,8 @@ REAL = (
 )
 # Numbers at the rims of what 8, 16, 32 and 64 bits hold, with and without a sign.
 RIMS = [0, 1, 2, 3, 255, 256, 2**15, 2**16 - 1, 2**16, 2**24, 2**31 - 1, 2**31, 2**32 - 1]
+# So many archives are damaged in one of their files: what is wrong elsewhere, checksums find.
+INSIDE = 0.8
 Mutation = Callable[[random.Random, bytearray], None]
 
 
@@ -69,10 +81,14 @@ def splice(rng: random.Random, data: bytearray) -> None:
 
 
 def edit_tag(rng: random.Random, data: bytearray) -> None:
-    """Change type, count or value of a TIFF tag to a number at some rim; other formats have bytes flipped."""
+    """Change type, count or value of a TIFF tag to a number at some rim, as a number in a list of words.
+
+    Other formats have bytes flipped.
+    """
     places = tag_places(data)
     if not places:
-        return flip_head(rng, data)
+        is_list = data.lstrip(b"\xef\xbb\xbf").startswith(b"[")
+        return (edit_number if is_list else flip_head)(rng, data)
     for _ in range(rng.choice([1, 1, 2])):
         place, big = rng.choice(places)
         order = ">" if data[:2] == b"MM" else "<"
@@ -82,6 +98,12 @@ def edit_tag(rng: random.Random, data: bytearray) -> None:
         value = rng.choice([*RIMS, len(data), len(data) - 1, 2**63, 2**64 - 1])
         struct.pack_into(order + form, data, place + offset, value % 2 ** (8 * struct.calcsize(order + form)))
     return None
+
+
+def edit_number(rng: random.Random, data: bytearray) -> None:
+    """Change a number that stands in a list of words, with the name that it may be a part of."""
+    found = rng.choice(list(re.finditer(rb"\d+", data)))
+    data[found.start() : found.end()] = str(rng.choice([*RIMS, -1, 46_341, 10**18])).encode()
 
 
 def tag_places(data: bytearray) -> list[tuple[int, bool]]:
@@ -107,21 +129,52 @@ def drawn_sources(folder: Path) -> list[Path]:
         write_planted_jpeg(folder / "c.jpg", pixels),
         write_tiff(folder / "d.tif", pixels, tile=(128, 128), compression="zlib", predictor=True),
         write_tiff(folder / "e.tif", noise(200, 150), rowsperstrip=16, byteorder=">"),
+        *zipped_sources(folder),
+    ]
+
+
+def zipped_sources(folder: Path) -> list[Path]:
+    """Make one sound slide of each kind that consists of several files."""
+    pixels = smooth(512, 256)
+    return [
+        write_planted_mirax(folder / "f.zip", pixels),
+        write_planted_vms(folder / "g.zip", pixels),
+        write_planted_dicom(folder / "h.zip", pixels),
     ]
 
 
 def mutate(source: bytes, seed: int) -> tuple[bytes, str]:
     """Damage a file in the way that a seed says."""
     rng = random.Random(seed)
-    data, mutation = bytearray(source), rng.choice(MUTATIONS)
+    mutation = rng.choice(MUTATIONS)
+    if source.startswith(zipped.MAGIC) and rng.random() < INSIDE:
+        return _damaged_inside(source, lambda data: mutation(rng, data), rng), mutation.__name__
+    data = bytearray(source)
     mutation(rng, data)
     return bytes(data), mutation.__name__
+
+
+def _damaged_inside(source: bytes, change: Callable[[bytearray], None], rng: random.Random) -> bytes:
+    """Damage one file of an archive that is whole otherwise, its checksums included."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(source)) as old, zipfile.ZipFile(out, "w") as new:
+        chosen = rng.choice([info for info in old.infolist() if info.file_size])
+        for info in old.infolist():
+            data = bytearray(old.read(info))
+            if info is chosen:
+                change(data)
+            new.writestr(info.filename, bytes(data))
+    return out.getvalue()
 
 
 def take_in(path: Path, folder: Path, say: Callable[[str], None]) -> str:
     """Do with a file what worker and web do; the verdict is ``accept``, ``incomplete`` or a refusal's code."""
     try:
         say("inspect")
+        if zipped.is_zip(path):
+            (folder / "unpacked").mkdir()
+            zipped._work("unpack", str(path), str(folder / "unpacked"))
+            path = zipped.main_file(folder / "unpacked")
         found = inspection.Inspection(**inspection._inspect(str(path)))
         readable = path
         if found.needs_pyramid:
@@ -231,9 +284,11 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=40)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--real", type=Path, help="the folder of real micrographs; without it the sources are drawn")
+    parser.add_argument("--zipped", action="store_true", help="only slides of several files")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        sources = [options.real / name for name in REAL] if options.real else drawn_sources(Path(folder))
+        drawn = zipped_sources if options.zipped else drawn_sources
+        sources = [options.real / name for name in REAL] if options.real else drawn(Path(folder))
         found = run(sources, count=options.count, first=options.first)
     table = Counter((row["mutation"], row["verdict"]) for row in found)
     sys.stderr.writelines(f"{n:5} {mutation} {verdict}\n" for (mutation, verdict), n in sorted(table.items()))

@@ -309,6 +309,7 @@ def test_a_file_that_is_not_there_is_told_as_such(people, slide, archive):
     runs.ingest_slide(slide.pk)
     slide.refresh_from_db()
     assert (slide.state, slide.error_code) == (SlideState.FAILED, "slide_missing")
+    assert uploaded(people, archive).state == SlideState.READY
 
 
 def verified(capsys) -> tuple[int, list[dict[str, str]]]:
