@@ -61,6 +61,8 @@ def _unpack(source: Path, place: Path, on_progress: Callable[[int, int], None] |
         _check_size(contents.size_bytes)
         media.make_room(contents.size_bytes)
         unpack_zip(source, folder, contents=contents, on_progress=on_progress)
+        for made in (folder, *(path for path in folder.iterdir() if path.is_dir())):
+            media.fsync(made)
         media.make_folder(place.parent)
         folder.rename(place)
         media.fsync(place.parent)

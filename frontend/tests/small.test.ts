@@ -125,9 +125,19 @@ describe("files", () => {
   });
 
   it("finds slides of several files, and takes none of their pictures for a slide", () => {
-    const names = ["a.mrxs", "Data0000.dat", "b.vms", "b.jpg", "b_1,0.jpg", "b_map2.jpg", "IM1.DCM", "c.jpg"];
+    const names = [
+      "a.mrxs",
+      "Data0000.dat",
+      "b.vms",
+      "b.jpg",
+      "b_1,0.jpg",
+      "b_map2.jpg",
+      "IM1.DCM",
+      "c.jpg",
+      "b.svs",
+    ];
     const { accepted, refused, toZip } = sortFiles(names.map((name) => file(name)));
-    expect(accepted.map(({ name }) => name)).toEqual(["c.jpg"]);
+    expect(accepted.map(({ name }) => name)).toEqual(["c.jpg", "b.svs"]);
     expect(refused).toEqual([expect.stringContaining("Data0000.dat: this kind")]);
     expect(toZip).toEqual(["a.mrxs", "b.vms", "IM1.DCM"]);
   });

@@ -110,7 +110,7 @@ def _safe_name(info: zipfile.ZipInfo) -> str:
     parts = name.removesuffix("/").split("/")
     if name.startswith("/") or re.match("[A-Za-z]:", name):
         raise _unsafe("names files by where they lay on another computer")
-    if {"..", ".", ""} & set(parts):
+    if name and {"..", ".", ""} & set(parts):
         raise _unsafe("names files outside of its own folder")
     if re.search(r"[\x00-\x1f\x7f]", name) or len(name) > _MAX_NAME or max(map(len, parts)) > _MAX_PART:
         raise _unsafe("names files as no computer does")

@@ -411,6 +411,7 @@ CASES = [
     Case("dicom.zip", zips.dicom(), ACCEPT),
     Case("litter_of_a_desktop.zip", zips.with_entry("__MACOSX/._scan.mrxs"), ACCEPT),
     Case("notes_beside_the_slide.zip", zips.with_entry("scan/notes.txt"), ACCEPT),
+    Case("packed_from_a_dot.zip", zips.with_entry("./"), ACCEPT),
     Case("backslashes.zip", zips.with_entry("scan\\notes.txt"), ACCEPT),
     Case("way_out.zip", zips.with_entry("../evil.dat"), _UNSAFE),
     Case("way_out_inside.zip", zips.with_entry("scan/../../evil.dat"), _UNSAFE),

@@ -16,6 +16,7 @@ export const ACCEPTED = [
 ] as const;
 /** Each of these is one of the several files of a slide. */
 const OF_SEVERAL = [".mrxs", ".vms", ".dcm"] as const;
+const PICTURES = [".jpg", ".jpeg"] as const;
 
 export interface Sorted {
   readonly accepted: File[];
@@ -42,7 +43,8 @@ export function sortFiles(files: Iterable<File>): Sorted {
   const accepted: File[] = [];
   const refused: string[] = [];
   for (const file of all) {
-    if (named.includes(file) || stems.some((stem) => file.name.startsWith(stem))) continue;
+    const isPicture = hasEnding(file, PICTURES) && stems.some((stem) => file.name.startsWith(stem));
+    if (isPicture || named.includes(file)) continue;
     const reason = reasonAgainst(file);
     if (reason) refused.push(reason);
     else accepted.push(file);
