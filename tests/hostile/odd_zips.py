@@ -3,6 +3,7 @@
 import stat
 import struct
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -95,7 +96,7 @@ def with_twin(name: str) -> Make:
 
     def make(path: Path) -> None:
         mirax()(path)
-        with zipfile.ZipFile(path, "a") as archive:
+        with zipfile.ZipFile(path, "a") as archive, warnings.catch_warnings(action="ignore"):
             archive.writestr(zipfile.ZipInfo(name), b"other")
 
     return make

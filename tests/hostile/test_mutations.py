@@ -18,7 +18,7 @@ FORESEEN = {
     *("slide_too_large", "slide_damaged", "slide_inspection_timeout", "slide_inspection_memory"),
     *("slide_pyramid_timeout", "slide_pyramid_memory", "slide_zip_unsafe", "slide_zip_incomplete", "slide_zip_method"),
     *("slide_zip_encrypted", "slide_zip_no_slide", "slide_zip_nested", "slide_unpacking_timeout"),
-    *("slide_unpacking_memory",),
+    *("slide_unpacking_memory", "slide_zip_several_slides", "slide_zip_many_files"),
 }
 
 
