@@ -87,7 +87,8 @@ def block_means(image: np.ndarray, side: int) -> np.ndarray:
     """Average squares of pixels; at the right and lower edge the last pixel is repeated."""
     height, width = image.shape[:2]
     whole = np.pad(image, ((0, -height % side), (0, -width % side), (0, 0)), mode="edge").astype(np.float32)
-    return whole.reshape(-(-height // side), side, -(-width // side), side, 3).mean(axis=(1, 3))
+    means: np.ndarray = whole.reshape(-(-height // side), side, -(-width // side), side, 3).mean(axis=(1, 3))
+    return means
 
 
 @pytest.mark.parametrize("name", SLIDES)
