@@ -300,6 +300,29 @@ def test_processes_that_unpack_and_make_room_at_once_never_read_half_a_slide(own
     assert list((own_media / "tmp").iterdir()) == []
 
 
+DIE = """
+import os, signal, sys
+import django
+django.setup()
+from labeling import unpacked
+unpack = unpacked.unpack_zip
+unpacked.unpack_zip = lambda *args, **known: (unpack(*args, **known), os.kill(os.getpid(), signal.SIGKILL))
+with unpacked.held(sys.argv[1]):
+    pass
+"""
+
+
+def test_a_kill_before_it_gets_its_name_leaves_no_slide_and_holds_up_nobody(own_media, slide):
+    shutil.rmtree(folder_of(slide))
+    environment = {**os.environ, "TILSCOPE_MEDIA_ROOT": str(own_media), "DJANGO_SETTINGS_MODULE": "config.settings"}
+    died = subprocess.run([sys.executable, "-c", DIE, slide.sha256], cwd=ROOT, env=environment, check=False)
+    assert (died.returncode, media.unpacked()) == (-9, [])
+    (left,) = (path for path in (own_media / "tmp").iterdir() if path.is_dir())
+    assert (left / "slide" / "Data0001.dat").is_file()
+    with unpacked.held(slide.sha256) as path:
+        assert path == folder_of(slide) / "slide.mrxs"
+
+
 def test_a_file_that_is_not_there_is_told_as_such(people, slide, archive):
     shutil.rmtree(folder_of(slide))
     media.path_of(slide.sha256).unlink()
