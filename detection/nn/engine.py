@@ -16,16 +16,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from detection.nn.devices import has_native_bf16, sent, whole_fp32
-from detection.nn.network import PaperNet, Stage, has_phases, phase_offsets, pooled, pooled_phases
+from detection.nn.errors import DetectionError
+from detection.nn.network import PaperNet, Stage, has_phases, phase_offsets
 from detection.nn.shape import PATCH_PX, STRIDE_PX, WINDOW_CELLS
 from detection.nn.spent import Spent
+from detection.nn.trunk import PARTS, TILE, Part, Step, has_openvino, openvino_step, torch_step
 
-TILE = 8
-"""Windows of stride 8 along the side of a tile: 64 pixels."""
 HEAD_ROWS = 128
 """Windows per pass through the head; always full, so that the arithmetic never depends on how many there are."""
 _REACH = WINDOW_CELLS - 1
-_MARGIN = 4
+_MARGIN = 9
 """What the tiles at the end of a map look at beyond it; only values that nobody asked for come of it."""
 _TILES_AT_ONCE = {"cpu": 1, "cuda": 64}
 """On a CPU one tile fills the cache; a GPU wants many. Always as many, so that the shapes stay the same."""
@@ -38,7 +38,11 @@ class Engine:
         model: as it was loaded; it is left alone.
         head: "low_rank" where the model has one, else, and with "full", the network's own.
         precision: "bf16", "fp32", or "auto": bf16 where the processor computes it natively.
-        device: "cpu" or "cuda".
+        engine: what the trunk is computed by, "torch", "openvino", or "auto"; see ``resolved_engine``.
+        device: "cpu" or "cuda"; OpenVINO computes on the CPU wherever that is.
+
+    Raises:
+        DetectionError: ``engine_missing`` if OpenVINO was asked for and cannot be had.
     """
 
     def __init__(
@@ -47,11 +51,16 @@ class Engine:
         *,
         head: str = "low_rank",
         precision: str = "auto",
+        engine: str = "auto",
         device: torch.device | str = "cpu",
     ) -> None:
         self.device = torch.device(device)
         self.head = "low_rank" if head == "low_rank" and model.low_rank is not None else "full"
         self.precision = resolved_precision(precision, self.device)
+        self.engine = resolved_engine(engine, self.precision, self.device)
+        if self.engine == "openvino":
+            _require_openvino(self.precision)
+            self.device = torch.device("cpu")
         self.dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
         self.spent = Spent()
         net = model.folded()
@@ -63,6 +72,8 @@ class Engine:
         self._last = net.fc3.to(self.device)
         self._window_flop = 2.0 * sum(p.numel() for p in self._hidden.parameters() if p.dim() == 2)
         self._tiles_at_once = _TILES_AT_ONCE.get(self.device.type, 1)
+        self._make_step = openvino_step if self.engine == "openvino" else torch_step
+        self._steps: dict[Part, Step] = {}
         self._buffers: dict[int, Tensor] = {}
 
     def score(
@@ -99,8 +110,8 @@ class Engine:
         needed = _needed(wanted, stride_px)
         tiles = tuple(-(-n // TILE) for n in needed[0].shape)
         source = self._prepared(image, tiles)
-        for stage, conv in enumerate(self._convs):
-            source = self._stage(stage, conv, source, _by_tiles(needed[stage], tiles), stride_px)
+        for stages, mask in zip(PARTS, needed, strict=True):
+            source = self._part(Part(stages, stride_px), source, _by_tiles(mask, tiles))
         self._synchronize()
         self.spent.add("trunk", began)
         return source
@@ -114,25 +125,23 @@ class Engine:
         padded[0, :rows, :cols] = sent(pixels, self.device).float().sub_(self._centre)
         return padded
 
-    def _stage(self, stage: int, conv: nn.Conv2d, source: Tensor, tiles: NDArray[np.bool_], stride_px: int) -> Tensor:
-        """Compute the tiles of a stage's output that are needed, from a map (P, H, W, C)."""
-        phases = has_phases(stage, stride_px)
-        side = TILE * (4 >> stage)
-        maps = source.shape[0]
-        shape = (maps * (4 if phases else 1), *(side * n + _MARGIN for n in tiles.shape), conv.out_channels)
-        out = self._buffer(stage, shape)
-        reach = 2 * side + 2 + phases
+    def _part(self, part: Part, source: Tensor, tiles: NDArray[np.bool_]) -> Tensor:
+        """Compute the tiles of a part's output that are needed, from a map (P, H, W, C)."""
+        if part not in self._steps:
+            self._steps[part] = self._make_step(part, self._convs)
+        step, maps, last = self._steps[part], len(source), part.stages[-1]
+        flop, side = part.flop(self._convs), part.side
+        shape = (part.phases, maps, *(side * n + _MARGIN for n in tiles.shape), self._convs[last].out_channels)
+        out = self._buffer(last, shape)
         wanted = [(m, row, col) for m in range(maps) for row, col in np.argwhere(tiles).tolist()]
         for places in _chunks(wanted, self._tiles_at_once):
-            cut = [source[m, 2 * side * y :, 2 * side * x :][:reach, :reach] for m, y, x in places]
-            x = cut[0][None].contiguous() if len(cut) == 1 else torch.stack(cut)
-            y = conv(x.permute(0, 3, 1, 2))
-            parts = pooled_phases(y) if phases else [pooled(y)]
-            for phase, part in enumerate(parts):
-                for tile, (m, row, col) in zip(part.permute(0, 2, 3, 1), places, strict=True):
-                    out[phase * maps + m, side * row : side * (row + 1), side * col : side * (col + 1)] = tile
-            self.spent.flop += 2.0 * y.numel() * conv.weight[0].numel()
-        return out
+            cut = [source[m, part.step * y :, part.step * x :][: part.reach, : part.reach] for m, y, x in places]
+            found = step(cut[0][None] if len(cut) == 1 else torch.stack(cut))
+            tiles_of = found.view(part.phases, len(cut), side, side, -1).unbind(1)
+            for tile, (m, row, col) in zip(tiles_of, places, strict=True):
+                out[:, m, side * row : side * (row + 1), side * col : side * (col + 1)] = tile
+            self.spent.flop += flop * len(cut)
+        return out.flatten(0, 1)
 
     def _judged(self, features: Tensor, chosen: NDArray[np.bool_], stride_px: int) -> NDArray[np.float32]:
         """Run the head on the chosen windows, in their order; each chunk of windows is gathered row by row."""
@@ -173,6 +182,39 @@ def resolved_precision(precision: str, device: torch.device | str) -> str:
     return "bf16" if has_native_bf16(torch.device(device)) else "fp32"
 
 
+def resolved_engine(engine: str, precision: str, device: torch.device | str) -> str:
+    """Turn "auto" into what the trunk is computed by: "openvino" on a CPU that can, else "torch".
+
+    Args:
+        engine: "torch", "openvino" or "auto".
+        precision: "bf16" or "fp32".
+        device: "cpu" or "cuda".
+    """
+    if engine != "auto":
+        return engine
+    return "openvino" if torch.device(device).type == "cpu" and can_openvino(precision) else "torch"
+
+
+def can_openvino(precision: str) -> bool:
+    """Tell whether OpenVINO is here and computes in a precision: bf16 only where the processor has it natively."""
+    return has_openvino() and (precision == "fp32" or has_native_bf16(torch.device("cpu")))
+
+
+def _require_openvino(precision: str) -> None:
+    if not has_openvino():
+        raise DetectionError(
+            "This count uses OpenVINO, which the worker does not have. Next step: install it there (`pip install "
+            "openvino`), or count again with the engine torch.",
+            code="engine_missing",
+        )
+    if not can_openvino(precision):
+        raise DetectionError(
+            "This count uses OpenVINO in 16 bit, which the worker's processor does not have. Next step: count again "
+            "with the engine torch, or in 32 bit.",
+            code="engine_missing",
+        )
+
+
 def _take_preprocessing(net: PaperNet, centre: Tensor) -> None:
     """Let the first convolution take pixels minus whole numbers, which bf16 holds exactly."""
     conv = cast(Stage, net.stages[0]).conv
@@ -203,14 +245,13 @@ def _hidden_layers(net: PaperNet, head: str) -> nn.Sequential:
 
 
 def _needed(wanted: NDArray[np.bool_], stride_px: int) -> list[NDArray[np.bool_]]:
-    """Tell, in steps of 8 pixels, which output of each stage the wanted windows see; one shape for all three.
+    """Tell, in steps of 8 pixels, which output of each part the wanted windows see; one shape for both.
 
-    A convolution looks two values farther, a pooling in phases one more. A step of 8 pixels is two values before the
-    third stage and four before the second.
+    The third convolution looks two values farther than its output, a step of 8 pixels there, and its pooling in phases
+    one more.
     """
-    third = _spread(np.pad(wanted, (0, _REACH + 3)), _REACH)
-    second = _spread(third, 2 if has_phases(2, stride_px) else 1)
-    return [_spread(second, 1), second, third]
+    third = _spread(np.pad(wanted, (0, _REACH + 2)), _REACH)
+    return [_spread(third, 2 if has_phases(2, stride_px) else 1), third]
 
 
 def _spread(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:

@@ -56,8 +56,16 @@ class Stage(nn.Module):
 
 
 def pooled(y: Tensor) -> Tensor:
-    """2×2 max-pool and ReLU."""
-    return functional.relu(functional.max_pool2d(y, 2))
+    """2×2 max-pool and ReLU.
+
+    Where no gradient is wanted, the same by comparing rows, then columns: ``max_pool2d`` also writes down where each
+    maximum was, four times the bytes of what it was asked for in bf16.
+    """
+    if torch.is_grad_enabled():
+        return functional.relu(functional.max_pool2d(y, 2))
+    rows, cols = (side // 2 * 2 for side in y.shape[2:])
+    tall = torch.maximum(y[:, :, 0:rows:2], y[:, :, 1:rows:2])
+    return torch.maximum(tall[..., 0:cols:2], tall[..., 1:cols:2]).relu_()
 
 
 def pooled_phases(y: Tensor) -> list[Tensor]:

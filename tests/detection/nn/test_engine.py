@@ -7,13 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detection.nn import engine as engine_module
-from detection.nn.engine import Engine, resolved_precision
+from detection.nn.engine import Engine, resolved_engine, resolved_precision
+from detection.nn.errors import DetectionError
 from detection.nn.evaluation import predict
 from detection.nn.network import NetworkShape, PaperNet
+from detection.nn.trunk import has_openvino
 from tests.detection.nn.test_network import network, noise
 from tests.detection.nn.toys import TINY
 
 STRIDES = [8, 4, 2, 1]
+needs_openvino = pytest.mark.skipif(not has_openvino(), reason="OpenVINO is not installed here")
+ENGINES = ["torch", pytest.param("openvino", marks=needs_openvino)]
+both_engines = pytest.mark.parametrize("engine", ENGINES)
 
 
 def some(shape: tuple[int, int], share: float, seed: int) -> np.ndarray:
@@ -35,45 +40,58 @@ def assert_equals_windows(model, image, stride_px: int, within: float, *, share:
         assert np.abs(found[tuple(places.T)] - predict(model, patches)).max() <= within
 
 
+@both_engines
 @settings(max_examples=12, deadline=None)
 @given(
     st.sampled_from(STRIDES), st.integers(0, 12), st.integers(0, 12), st.sampled_from([0.02, 0.3, 1.0]),
     st.integers(0, 99),
 )  # fmt: skip
-def test_equals_window_by_window(stride_px, a, b, share, seed):
+def test_equals_window_by_window(engine, stride_px, a, b, share, seed):
     image = noise(a, b, seed, stride_px)
-    assert_equals_windows(network(TINY, seed), image, stride_px, 1e-5, share=share, precision="fp32")
+    assert_equals_windows(network(TINY, seed), image, stride_px, 1e-5, share=share, precision="fp32", engine=engine)
 
 
+@both_engines
 @pytest.mark.parametrize("stride_px", STRIDES)
-def test_equals_window_by_window_at_the_paper_s_size(stride_px):
-    image = noise(9 if stride_px > 2 else 1, 1, 0, stride_px)
-    assert_equals_windows(network(NetworkShape(fc=64), 1), image, stride_px, 1e-4, share=0.3, precision="fp32")
+def test_equals_window_by_window_at_the_paper_s_size(stride_px, engine):
+    image, model = noise(9 if stride_px > 2 else 1, 1, 0, stride_px), network(NetworkShape(fc=64), 1)
+    assert_equals_windows(model, image, stride_px, 1e-4, share=0.3, precision="fp32", engine=engine)
 
 
+@both_engines
 @pytest.mark.parametrize("stride_px", [8, 4])
-def test_bf16_is_near(stride_px):
-    model = network(TINY, 2)
+def test_bf16_is_near(stride_px, engine):
+    _skip_without_bf16(engine)
     image = noise(5, 9, 2, stride_px)
-    assert_equals_windows(model, image, stride_px, 0.1, share=0.5, precision="bf16")
+    assert_equals_windows(network(TINY, 2), image, stride_px, 0.1, share=0.5, precision="bf16", engine=engine)
 
 
+def _skip_without_bf16(engine: str) -> None:
+    """PyTorch emulates bf16 anywhere; OpenVINO is only asked for it where it is native."""
+    if engine == "openvino" and resolved_precision("auto", "cpu") != "bf16":
+        pytest.skip("no bf16 here")
+
+
+@both_engines
 @pytest.mark.real_data
 @pytest.mark.parametrize("stride_px", STRIDES)
-def test_equals_window_by_window_on_a_real_image(real_data, stride_px):
+def test_equals_window_by_window_on_a_real_image(real_data, stride_px, engine):
     from PIL import Image
 
     with Image.open(real_data / "slides" / "ihc.png") as picture:
         whole = np.asarray(picture.convert("RGB"))
-    image = whole[100 : 186 - stride_px, 60 : 162 - stride_px]
-    assert_equals_windows(network(NetworkShape(fc=64), 2), image, stride_px, 1e-4, share=0.5, precision="fp32")
+    image, model = whole[100 : 186 - stride_px, 60 : 162 - stride_px], network(NetworkShape(fc=64), 2)
+    assert_equals_windows(model, image, stride_px, 1e-4, share=0.5, precision="fp32", engine=engine)
 
 
+@both_engines
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("stride_px", [8, 4, 2])
 @pytest.mark.parametrize("shape", [TINY, NetworkShape(fc=32)], ids=["tiny", "paper"])
-def test_a_score_has_the_same_bits_in_any_image(shape, stride_px, precision):
-    model, step = Engine(network(shape, 3), precision=precision), 8 // stride_px
+def test_a_score_has_the_same_bits_in_any_image(shape, stride_px, precision, engine):
+    if precision == "bf16":
+        _skip_without_bf16(engine)
+    model, step = Engine(network(shape, 3), precision=precision, engine=engine), 8 // stride_px
     image = noise(20, 28, 3, stride_px)
     whole = model.score(image, np.ones(windows(image, stride_px), dtype=bool), stride_px)
     for tile_y, tile_x, height, width, share in ((0, 1, 9, 12, 1.0), (1, 0, 5, 20, 0.2), (1, 2, 12, 4, 0.05)):
@@ -104,9 +122,10 @@ def test_several_tiles_at_once_give_the_same(monkeypatch, at_once):
     image = noise(20, 12, 4, 4)
     chosen = some((42, 26), 0.4, 4)
     model = network(TINY, 4)
-    one = Engine(model, precision="fp32").score(image, chosen, 4)
+    one = Engine(model, precision="fp32", engine="torch").score(image, chosen, 4)
     monkeypatch.setitem(engine_module._TILES_AT_ONCE, "cpu", at_once)
-    assert np.allclose(Engine(model, precision="fp32").score(image, chosen, 4), one, atol=1e-5)
+    many = Engine(model, precision="fp32", engine="torch").score(image, chosen, 4)
+    assert np.allclose(many, one, atol=1e-5)
 
 
 AS_ON_A_GPU = engine_module._TILES_AT_ONCE["cuda"]
@@ -133,9 +152,9 @@ def test_the_tiles_of_a_gpu_give_the_same_one_by_one(request, stride_px, a, b, p
     image = noise(a, b, 5, stride_px)
     chosen = some(windows(image, stride_px), share, 5)
     model = low_rank(TINY, 5)
-    one = Engine(model, precision=precision)
+    one = Engine(model, precision=precision, engine="torch")
     request.getfixturevalue("as_on_a_gpu")
-    many = Engine(model, precision=precision)
+    many = Engine(model, precision=precision, engine="torch")
     assert chosen.any()
     assert np.abs(many.score(image, chosen, stride_px) - one.score(image, chosen, stride_px)).max() <= within
     assert many.spent.flop > one.spent.flop
@@ -143,12 +162,13 @@ def test_the_tiles_of_a_gpu_give_the_same_one_by_one(request, stride_px, a, b, p
 
 @pytest.mark.usefixtures("as_on_a_gpu")
 def test_the_tiles_of_a_gpu_equal_window_by_window_at_the_paper_s_size():
-    assert_equals_windows(network(NetworkShape(fc=64), 6), noise(20, 6, 6, 4), 4, 1e-4, share=0.3, precision="fp32")
+    model, image = network(NetworkShape(fc=64), 6), noise(20, 6, 6, 4)
+    assert_equals_windows(model, image, 4, 1e-4, share=0.3, precision="fp32", engine="torch")
 
 
 @pytest.mark.usefixtures("as_on_a_gpu")
 def test_a_chunk_that_is_filled_up_keeps_the_bits():
-    model, image = Engine(network(TINY, 7), precision="fp32"), noise(60, 76, 7)
+    model, image = Engine(network(TINY, 7), precision="fp32", engine="torch"), noise(60, 76, 7)
     whole = model.score(image, np.ones((61, 77), dtype=bool))
     few = some((61, 77), 0.002, 7)
     assert 0 < few.sum() < 20
@@ -173,13 +193,13 @@ def test_everything_lies_on_the_engine_s_device():
         engine.score(noise(10, 10, 8, 4), np.ones((22, 22), dtype=bool), 4)
     tensors = [engine._centre, *engine._buffers.values(), *engine._hidden.parameters(), *engine._last.parameters()]
     tensors += [tensor for conv in engine._convs for tensor in conv.parameters()]
-    assert len(engine._buffers) == 4
+    assert len(engine._buffers) == 3
     assert {tensor.device.type for tensor in tensors} == {"meta"}
     assert "trunk" in engine.spent.seconds
 
 
 def test_fp32_is_no_tf32_and_the_switch_is_put_back():
-    engine, seen = Engine(network(TINY, 0), precision="fp32"), []
+    engine, seen = Engine(network(TINY, 0), precision="fp32", engine="torch"), []
     engine._convs[0].register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
     before = torch.backends.cudnn.allow_tf32
     engine.score(noise(2, 2, 0), np.ones((3, 3), dtype=bool))
@@ -221,3 +241,41 @@ def test_what_is_used_is_said():
     assert (engine.head, engine.precision) == ("full", "bf16")
     assert resolved_precision("auto", "cpu") in ("bf16", "fp32")
     assert resolved_precision("fp32", "cpu") == "fp32"
+    assert engine.engine == resolved_engine("auto", "bf16", "cpu")
+    assert resolved_engine("auto", "fp32", "cpu") == ("openvino" if has_openvino() else "torch")
+    assert resolved_engine("auto", "fp32", "cuda") == "torch"
+    assert resolved_engine("openvino", "fp32", "cuda") == "openvino"
+
+
+@needs_openvino
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("stride_px", [8, 2])
+def test_openvino_gives_the_same_bits_each_time_and_with_any_number_of_threads(stride_px, precision):
+    _skip_without_bf16("openvino")
+    image, model = noise(20, 12, 4, stride_px), network(NetworkShape(fc=32), 4)
+    chosen = some(windows(image, stride_px), 0.3, 4)
+    before, found = torch.get_num_threads(), set()
+    try:
+        for threads in (1, 2, 1):
+            torch.set_num_threads(threads)
+            engine = Engine(model, precision=precision, engine="openvino")
+            found |= {engine.score(image, chosen, stride_px).tobytes() for _ in range(3)}
+    finally:
+        torch.set_num_threads(before)
+    assert len(found) == 1
+
+
+def test_openvino_that_is_not_there_is_said(monkeypatch):
+    monkeypatch.setattr(engine_module, "has_openvino", lambda: False)
+    assert Engine(network(TINY, 0), precision="fp32").engine == "torch"
+    with pytest.raises(DetectionError, match="does not have"):
+        Engine(network(TINY, 0), precision="fp32", engine="openvino")
+
+
+@needs_openvino
+def test_openvino_is_not_asked_for_bf16_that_is_not_native(monkeypatch):
+    monkeypatch.setattr(engine_module, "has_native_bf16", lambda _: False)
+    assert Engine(network(TINY, 0), precision="bf16").engine == "torch"
+    assert Engine(network(TINY, 0), precision="fp32").engine == "openvino"
+    with pytest.raises(DetectionError, match="16 bit"):
+        Engine(network(TINY, 0), precision="bf16", engine="openvino")

@@ -7,12 +7,13 @@ import pytest
 from scipy.spatial import cKDTree
 
 from detection.nn.blocks import CELL_PX, Block, DetectionParams, plan_blocks
-from detection.nn.engine import TILE, Engine
+from detection.nn.engine import Engine
 from detection.nn.gate import Gate
 from detection.nn.nms import suppress
 from detection.nn.shape import STRIDE_PX
 from detection.nn.sliding_window import Scorer, detect_block
-from tests.detection.nn.test_engine import low_rank
+from detection.nn.trunk import TILE
+from tests.detection.nn.test_engine import both_engines, low_rank
 from tests.detection.nn.toys import TINY, ArrayReader
 
 GRID_PX = TILE * STRIDE_PX
@@ -41,13 +42,14 @@ def found_in(blocks: list[Block], model: Scorer, reader: ArrayReader, params: De
     return candidates[kept], candidates, sum(result.read_px for result in results)
 
 
+@both_engines
 @pytest.mark.parametrize(("stride_px", "head"), [(8, "low_rank"), pytest.param(4, "full", marks=pytest.mark.slow)])
-def test_fifty_tilings_give_the_same_bits(stride_px, head):
+def test_fifty_tilings_give_the_same_bits(stride_px, head, engine):
     image = np.random.default_rng(stride_px).integers(0, 256, size=(HEIGHT, WIDTH, 3), dtype=np.uint8)
-    model, reader = Engine(low_rank(TINY, stride_px), head=head), ArrayReader(image)
+    model, reader = Engine(low_rank(TINY, stride_px), head=head, engine=engine), ArrayReader(image)
     params, gate = DetectionParams(stride_px=stride_px, floor=0.001), Gate(dab_min=0.0, tissue_min=0.3)
     whole = found_in([Block(0, 0, 0, WIDTH, HEIGHT)], model, reader, params, gate)
-    assert model.head == head
+    assert (model.head, model.engine) == (head, engine)
     assert 20 < len(whole[0]) < len(whole[1])
     sizes = set()
     for seed in range(TILINGS):
