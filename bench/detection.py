@@ -1,4 +1,4 @@
-"""Detection: window by window, densely, behind the gates, with the low-rank head, in bf16, and as it is by default.
+"""Detection: window by window, densely, behind the gates, with the low-rank head, in bf16, by PyTorch, by default.
 
 All in one run on one machine; the ratios to the naive evaluation are the figures to keep, seconds belong to a machine
 and its load. The naive one is the quickest of several batches in fp32 and bf16, batch norm folded, channels-last,
@@ -53,10 +53,11 @@ LONG_S = 20.0
 SAME_CELL_PX = 8.0
 NMS_COUNT, NMS_PX2_EACH, SECOND_PEAK_PX = 1_000_000, 4000, 10.0
 VARIANTS = {
-    "dense": DetectionParams(gate=False, tissue_gate=False, head="full", precision="fp32"),
+    "dense": DetectionParams(gate=False, tissue_gate=False, head="full", precision="fp32", engine="torch"),
     "gated": DetectionParams(head="full", precision="fp32"),
     "low_rank": DetectionParams(precision="fp32"),
     "bf16": DetectionParams(head="full", precision="bf16"),
+    "torch": DetectionParams(engine="torch"),
     "default": DetectionParams(),
 }
 
@@ -87,7 +88,7 @@ class Bench:
 
     def engine(self, params: DetectionParams) -> Engine:
         """Make the network ready as these parameters ask."""
-        return Engine(self.model, head=params.head, precision=params.precision)
+        return Engine(self.model, head=params.head, precision=params.precision, engine=params.engine)
 
     def detect(self, engine: Engine, reader: RegionReader, params: DetectionParams) -> tuple[Points, Spent]:
         """Run one detection from reading to suppression; returns the cells, best first, and where the time went."""
@@ -207,6 +208,7 @@ def _variant(
     return {
         "head": engine.head,
         "precision": engine.precision,
+        "engine": engine.engine,
         "count": len(bench.cells(cells)),
         "ratio_to_naive": naive_s / median,
         "repeats": len(seconds),
@@ -227,7 +229,7 @@ def _told(spent: Spent, seconds: float, peak: float) -> dict[str, Any]:
 
 
 def differences(bench: Bench, readers: dict[str, Field]) -> Iterator[dict[str, Any]]:
-    """Compare the default's cells with those of every window under the full head in fp32."""
+    """Compare the default's cells with those of every window under the full head in fp32, by PyTorch."""
     for name, reader in readers.items():
         for stride_px in COMPARED_STRIDES:
             found = []

@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from detection.choices import MOST_WAITING, ModelStatus, RunState
-from detection.nn.blocks import HEADS, PRECISIONS
+from detection.nn.blocks import ENGINES, HEADS, PRECISIONS
 from detection.nn.regions import MAX_CORNERS
 from detection.nn.shape import STRIDES_PX
 
@@ -171,6 +171,7 @@ class DetectionParamsSerializer(serializers.Serializer[Any]):
     tissue_gate = serializers.BooleanField(required=False, help_text="skip glass before it is read")
     head = serializers.ChoiceField(HEADS, required=False, help_text="low_rank where the model has one")
     precision = serializers.ChoiceField(PRECISIONS, required=False)
+    engine = serializers.ChoiceField(ENGINES, required=False, help_text="what computes the convolutions")
 
 
 class CornerField(serializers.ListField):

@@ -20,6 +20,7 @@ CELL_PX = 512
 """Blocks are whole multiples of this; it is one of 64, the grid on which a score is the same in any block."""
 HEADS = ("low_rank", "full")
 PRECISIONS = ("auto", "fp32", "bf16")
+ENGINES = ("auto", "openvino", "torch")
 _MAX_CORNERS = 10_000
 
 Region = Sequence[Sequence[float]]
@@ -35,6 +36,7 @@ class DetectionParams:
         tissue_gate: whether blocks that are glass at low resolution are skipped before they are read.
         head: "low_rank" where the model has one, else, and with "full", the network's own.
         precision: "bf16", "fp32", or "auto": bf16 where the processor computes it natively.
+        engine: what the trunk is computed by: "torch", "openvino", or "auto": OpenVINO on a CPU where it is installed.
         floor: lowest score that is stored; the threshold is a dial above it.
         radius_um: suppression radius where the micrometres per pixel are known.
         radius_px: suppression radius in model pixels where they are not.
@@ -46,6 +48,7 @@ class DetectionParams:
     tissue_gate: bool = True
     head: str = "low_rank"
     precision: str = "auto"
+    engine: str = "auto"
     floor: float = 0.1
     radius_um: float = 3.0
     radius_px: float = 30.0
@@ -57,6 +60,7 @@ class DetectionParams:
         _require_one_of("tissue_gate", self.tissue_gate, (True, False))
         _require_one_of("head", self.head, HEADS)
         _require_one_of("precision", self.precision, PRECISIONS)
+        _require_one_of("engine", self.engine, ENGINES)
         _require("floor", self.floor, 0.001, 1.0)
         _require("radius_um", self.radius_um, 0.1, 100.0)
         _require("radius_px", self.radius_px, 1.0, 1000.0)

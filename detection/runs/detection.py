@@ -17,7 +17,7 @@ from detection.choices import BlockState, RunState
 from detection.models import DetectionBlock, DetectionRun
 from detection.nn.blocks import Block, DetectionParams, region_mask
 from detection.nn.checkpoint import CheckpointMeta, load_checkpoint
-from detection.nn.engine import Engine, resolved_precision
+from detection.nn.engine import Engine, resolved_engine, resolved_precision
 from detection.nn.network import PaperNet
 from detection.nn.regions import pixel_centred
 from detection.nn.sliding_window import BlockResult, detect_block
@@ -31,6 +31,8 @@ MESSAGE_S = 10.0
 SHUFFLE_SEED = 20
 LOOKING, WAITS = "Looking for cells", "The store of the image files does not answer; it is tried again"
 _NAMED_BLOCKS = 5
+_BEFORE_ENGINES = {"engine": "torch"}
+"""What a run used that was begun when there was no choice."""
 
 Points = NDArray[np.float32]
 
@@ -86,7 +88,7 @@ def _detect_one(run: DetectionRun, lease: leases.Lease) -> None:
     block = DetectionBlock.objects.get(pk=lease.pk)
     model, meta = _model(run.model_sha256)
     params = _settled(run, model, meta)
-    engine = _engine(run.model_sha256, params.head, params.precision)
+    engine = _engine(run.model_sha256, params.head, params.precision, params.engine)
     with readers.slide_reader(run.slide.file_sha256) as reader:
         result = detect_block(
             engine,
@@ -125,22 +127,25 @@ def _model(sha256: str) -> tuple[PaperNet, CheckpointMeta]:
 
 
 @lru_cache(maxsize=1)
-def _engine(sha256: str, head: str, precision: str) -> Engine:
+def _engine(sha256: str, head: str, precision: str, engine: str) -> Engine:
     """Make a model ready for detection; a worker process keeps the last one."""
-    return Engine(_model(sha256)[0], head=head, precision=precision, device=device())
+    return Engine(_model(sha256)[0], head=head, precision=precision, engine=engine, device=device())
 
 
 def _settled(run: DetectionRun, model: PaperNet, meta: CheckpointMeta) -> DetectionParams:
     """Note on the run what is used, decided once by its first worker, so that all use the same.
 
-    Head, precision, gates: a model may have no low-rank head and no gate, and glass is known by the gate's numbers.
+    Head, precision, engine, gates: a model may have no low-rank head and no gate, and glass is known by the gate's
+    numbers.
     """
-    params = DetectionParams.from_json(run.params)
+    params = DetectionParams.from_json(_BEFORE_ENGINES | run.params)
     gate = params.gate and meta.gate is not None
+    precision = resolved_precision(params.precision, device())
     settled = replace(
         params,
         head=params.head if model.low_rank is not None else "full",
-        precision=resolved_precision(params.precision, device()),
+        precision=precision,
+        engine=resolved_engine(params.engine, precision, device()),
         gate=gate,
         tissue_gate=params.tissue_gate and gate,
     )
@@ -148,7 +153,7 @@ def _settled(run: DetectionRun, model: PaperNet, meta: CheckpointMeta) -> Detect
         return params
     DetectionRun.objects.filter(pk=run.pk, params=run.params).update(params=settled.to_json())
     run.refresh_from_db(fields=["params"])
-    return DetectionParams.from_json(run.params)
+    return DetectionParams.from_json(_BEFORE_ENGINES | run.params)
 
 
 def _fail_run(run: DetectionRun, code: str, words: str) -> None:

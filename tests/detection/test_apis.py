@@ -134,6 +134,7 @@ def test_a_region_has_a_thousand_corners_at_most(people, slide, model):
         {"regions": "everywhere"},
         {"params": {"stride_px": 3}},
         {"params": {"head": "half"}},
+        {"params": {"engine": "fast"}},
         {"params": {"gate": "perhaps"}},
         {"model_id": 0},
         {"client_key": "1"},

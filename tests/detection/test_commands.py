@@ -90,10 +90,10 @@ def test_detect_inside_regions_of_a_geojson(slide, tmp_path):
 
 
 def test_detect_takes_the_choices_of_the_page(slide):
-    chosen = ("--stride", 4, "--head", "full", "--precision", "fp32", "--no-tissue-gate")
+    chosen = ("--stride", 4, "--head", "full", "--precision", "fp32", "--engine", "torch", "--no-tissue-gate")
     run("detect", slide.code, "--here", "--study", slide.study.pk, *chosen)
     found = DetectionRun.objects.get()
-    asked = {"stride_px": 4, "head": "full", "precision": "fp32", "tissue_gate": False}
+    asked = {"stride_px": 4, "head": "full", "precision": "fp32", "engine": "torch", "tissue_gate": False}
     assert found.asked["params"] == asked
     assert asked.items() <= found.params.items()
     assert found.count == len(scattered(600, 500))
@@ -104,7 +104,7 @@ def test_detect_without_choices_leaves_them_to_the_server(slide):
     assert DetectionRun.objects.get().asked["params"] is None
 
 
-@pytest.mark.parametrize("wrong", [("--stride", 3), ("--head", "best"), ("--precision", "fp8")])
+@pytest.mark.parametrize("wrong", [("--stride", 3), ("--head", "best"), ("--precision", "fp8"), ("--engine", "fast")])
 def test_a_choice_that_is_none_is_refused(slide, wrong):
     with pytest.raises(CommandError, match="invalid choice"):
         run("detect", slide.code, "--study", slide.study.name, *wrong)

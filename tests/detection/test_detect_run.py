@@ -12,7 +12,8 @@ from scipy.spatial import cKDTree
 from detection import exports, leases, runs, selectors, services, tasks
 from detection.choices import BlockState, RunState
 from detection.models import DetectionBlock, DetectionRun
-from detection.nn.engine import resolved_precision
+from detection.nn import engine as engine_module
+from detection.nn.engine import resolved_engine, resolved_precision
 from detection.nn.regions import inside
 from detection.nn.sliding_window import detect_block
 from detection.runs import detection as detection_runs
@@ -97,16 +98,42 @@ def test_the_run_says_which_engine_was_used(slide):
     finished(run)
     assert run.params["head"] == "full"  # the toy model has no other
     assert run.params["precision"] == resolved_precision("auto", "cpu")
+    assert run.params["engine"] == resolved_engine("auto", run.params["precision"], "cpu")
     assert run.asked["params"] == {"head": "low_rank", "precision": "auto"}
 
 
 def test_the_first_worker_decides_for_all(slide):
     run = start_detection(slide, params=SMALL_BLOCKS)
     other = DetectionRun.objects.get(pk=run.pk)
-    other.params = {**run.params, "head": "full", "precision": "fp32"}
+    other.params = {**run.params, "head": "full", "precision": "fp32", "engine": "torch"}
     other.save(update_fields=["params"])
     settled = detection_runs._settled(run, *detection_runs._model(run.model_sha256))
-    assert (settled.head, settled.precision) == ("full", "fp32")
+    assert (settled.head, settled.precision, settled.engine) == ("full", "fp32", "torch")
+
+
+def test_a_run_from_before_there_was_a_choice_goes_on_with_torch(slide):
+    run = start_detection(slide)
+    run.params.pop("engine")
+    run.save(update_fields=["params"])
+    finished(run)
+    assert run.params["engine"] == "torch"
+
+
+def test_a_worker_without_openvino_decides_for_torch(slide, monkeypatch):
+    monkeypatch.setattr(engine_module, "has_openvino", lambda: False)
+    run = start_detection(slide, params={"engine": "auto"})
+    finished(run)
+    assert (run.state, run.params["engine"]) == (RunState.DONE, "torch")
+
+
+def test_a_worker_without_openvino_does_not_go_on_with_another_engine(slide, monkeypatch):
+    detection_runs._engine.cache_clear()
+    monkeypatch.setattr(engine_module, "has_openvino", lambda: False)
+    run = start_detection(slide, params={"engine": "openvino"})
+    detection_runs.detect(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.error_code, run.params["engine"]) == (RunState.FAILED, "engine_missing", "openvino")
+    assert "install it there" in run.error
 
 
 @pytest.mark.parametrize(

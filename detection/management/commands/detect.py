@@ -10,12 +10,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from config.errors import DomainError
 from detection import cli, counts, exports, selectors, services
 from detection.models import DetectionRun, ModelVersion
-from detection.nn.blocks import HEADS, PRECISIONS
+from detection.nn.blocks import ENGINES, HEADS, PRECISIONS
 from detection.nn.shape import STRIDES_PX
 from labeling.cli import find_slide, find_user, in_words
 from labeling.models import Slide, Study
 
-CHOICES = ("stride_px", "head", "precision", "gate", "tissue_gate")
+CHOICES = ("stride_px", "head", "precision", "engine", "gate", "tissue_gate")
 
 Regions = list[list[list[float]]]
 
@@ -97,6 +97,7 @@ def _add_choices(parser: CommandParser) -> None:
     )
     parser.add_argument("--head", choices=HEADS, help="low_rank where the model has one, or always the full one")
     parser.add_argument("--precision", choices=PRECISIONS, help="auto takes bf16 where the machine has it natively")
+    parser.add_argument("--engine", choices=ENGINES, help="auto takes OpenVINO on a CPU where it is installed")
     parser.add_argument(
         "--no-gate", dest="gate", action="store_false", default=None, help="judge every window, stained or not"
     )

@@ -1610,6 +1610,8 @@ export interface components {
             /** @description low_rank where the model has one */
             head?: components["schemas"]["HeadEnum"];
             precision?: components["schemas"]["PrecisionEnum"];
+            /** @description what computes the convolutions */
+            engine?: components["schemas"]["EngineEnum"];
         };
         /** @description One search for cells, with everything the number can be traced by. */
         DetectionRun: {
@@ -1692,6 +1694,8 @@ export interface components {
             runs: components["schemas"]["DetectionRun"][];
             refused: components["schemas"]["RefusedSlide"][];
         };
+        /** @enum {string} */
+        EngineEnum: "auto" | "openvino" | "torch";
         /** @description Every refusal. */
         Error: {
             code: string;

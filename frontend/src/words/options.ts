@@ -35,6 +35,17 @@ export const options = {
     },
     short: { auto: "auto precision", fp32: "32 bit", bf16: "16 bit" },
   },
+  engine: {
+    title: "Engine",
+    names: { auto: "Auto", openvino: "OpenVINO", torch: "PyTorch" },
+    lines: {
+      auto: "OpenVINO on processors where it is installed, PyTorch on graphics cards; the result says which.",
+      openvino:
+        "OpenVINO: the quicker one on processors. A worker that does not have it ends the count and says so.",
+      torch: "PyTorch, which every worker has; slower on processors. Scores differ in their last digits.",
+    },
+    short: { auto: "auto engine", openvino: "OpenVINO", torch: "PyTorch" },
+  },
   gate: {
     title: "Skip what is not stained",
     line: "Saves most where little is stained. Off: every window is judged and every block read, about twice the time in dense tissue.",
@@ -52,6 +63,8 @@ export const options = {
     heads: { low_rank: "low-rank", full: "full" },
     precision: "Precision",
     precisions: { auto: "chosen by the first worker", fp32: "32 bit (fp32)", bf16: "16 bit (bf16)" },
+    engine: "Engine",
+    engines: { auto: "chosen by the first worker", openvino: "OpenVINO", torch: "PyTorch" },
     gates: "Gates",
     both: "stain and glass",
     stain: "stain",

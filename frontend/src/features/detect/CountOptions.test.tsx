@@ -65,6 +65,9 @@ describe("the options of a count", () => {
     await user.keyboard("{ArrowRight}");
     expect(choice.precision).toBe("fp32");
     await user.tab();
+    await user.keyboard("{ArrowRight}");
+    expect(choice.engine).toBe("openvino");
+    await user.tab();
     await user.keyboard(" ");
     expect(choice.gate).toBe(false);
   });
@@ -88,7 +91,14 @@ describe("changes in words", () => {
   it("name every one, and nothing that is usual", () => {
     expect(changesOf(USUAL_CHOICE)).toEqual([]);
     expect(
-      changesOf({ stride_px: 1, head: "full", precision: "bf16", gate: false, tissue_gate: false }),
-    ).toEqual(["every pixel", "full head", "16 bit", "stain gate off", "tissue gate off"]);
+      changesOf({
+        stride_px: 1,
+        head: "full",
+        precision: "bf16",
+        engine: "torch",
+        gate: false,
+        tissue_gate: false,
+      }),
+    ).toEqual(["every pixel", "full head", "16 bit", "PyTorch", "stain gate off", "tissue gate off"]);
   });
 });

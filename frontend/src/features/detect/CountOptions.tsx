@@ -6,7 +6,7 @@ import { useId } from "react";
 import { Advanced } from "@/features/common/Form";
 import { words } from "@/words";
 
-import { changesOf, HEADS, PRECISIONS, STRIDES, type CountChoice } from "./choice";
+import { changesOf, ENGINES, HEADS, PRECISIONS, STRIDES, type CountChoice } from "./choice";
 import classes from "./detect.module.css";
 
 const text = words.options;
@@ -97,6 +97,13 @@ export function CountOptions({ choice, onChange }: Props) {
           data={PRECISIONS.map((value) => ({ value, label: text.precision.names[value] }))}
           line={text.precision.lines[choice.precision]}
           onChange={(precision) => onChange({ ...choice, precision })}
+        />
+        <OneOf
+          title={text.engine.title}
+          value={choice.engine}
+          data={ENGINES.map((value) => ({ value, label: text.engine.names[value] }))}
+          line={text.engine.lines[choice.engine]}
+          onChange={(engine) => onChange({ ...choice, engine })}
         />
         <Gates choice={choice} onChange={onChange} />
       </div>

@@ -167,10 +167,18 @@ describe("what a run used", () => {
   };
 
   it("stands in its details in words", () => {
-    const told = used({ stride_px: 4, head: "low_rank", precision: "bf16", gate: true, tissue_gate: true });
+    const told = used({
+      stride_px: 4,
+      head: "low_rank",
+      precision: "bf16",
+      engine: "openvino",
+      gate: true,
+      tissue_gate: true,
+    });
     expect(told("Windows looked at")).toBe("every 4 px");
     expect(told("Head")).toBe("low-rank");
     expect(told("Precision")).toBe("16 bit (bf16)");
+    expect(told("Engine")).toBe("OpenVINO");
     expect(told("Gates")).toBe("stain and glass");
     expect(told("Parameters")).toContain("stride_px 4");
   });
