@@ -4,6 +4,7 @@ The first two stages are one part, so that what lies between them stays in the p
 other, and reads its halo from the tiles beside.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -88,13 +89,20 @@ def torch_step(part: Part, convs: Sequence[nn.Conv2d]) -> Step:
 
 
 @cache
+def _openvino() -> Any:
+    """Load OpenVINO, None where it cannot be; without its telemetry, which reports every import to Google Analytics."""
+    sys.modules.setdefault("openvino_telemetry", cast(Any, None))
+    try:
+        import openvino
+        import openvino.opset13
+    except (ImportError, OSError):
+        return None
+    return openvino
+
+
 def has_openvino() -> bool:
     """Tell whether OpenVINO is installed here, and can be loaded."""
-    try:
-        import openvino  # noqa: F401
-    except (ImportError, OSError):
-        return False
-    return True
+    return _openvino() is not None
 
 
 def openvino_step(part: Part, convs: Sequence[nn.Conv2d]) -> Step:
@@ -107,9 +115,7 @@ def openvino_step(part: Part, convs: Sequence[nn.Conv2d]) -> Step:
         part: which stages, at which stride.
         convs: as for ``torch_step``, on the CPU; bf16 only where the processor computes it natively.
     """
-    import openvino
-
-    dtype = convs[0].weight.dtype
+    openvino, dtype = _openvino(), convs[0].weight.dtype
     compiled = openvino.Core().compile_model(
         _openvino_graph(part, convs),
         "CPU",
@@ -135,9 +141,8 @@ def openvino_step(part: Part, convs: Sequence[nn.Conv2d]) -> Step:
 
 def _openvino_graph(part: Part, convs: Sequence[nn.Conv2d]) -> Any:
     """Write down a part for one tile; it is asked for, and answers, channels last."""
-    import openvino
-    from openvino import opset13 as ops
-
+    openvino = _openvino()
+    ops = openvino.opset13
     bf16 = convs[0].weight.dtype == torch.bfloat16
     element = openvino.Type.bf16 if bf16 else openvino.Type.f32
     given = ops.parameter([1, part.reach, part.reach, convs[part.stages[0]].in_channels], element)
@@ -157,8 +162,7 @@ def _openvino_graph(part: Part, convs: Sequence[nn.Conv2d]) -> Any:
 
 def _openvino_pool(x: Any, at: tuple[int, ...] = (0, 0), side: int | None = None) -> Any:
     """2×2 max-pool, of the square of a side that begins at a place (row, col), or of all."""
-    from openvino import opset13 as ops
-
+    ops = _openvino().opset13
     if side is not None:
         first, end = np.array(at), np.array(at) + side
         x = ops.slice(x, ops.constant(first), ops.constant(end), ops.constant([1, 1]), ops.constant([2, 3]))
@@ -167,8 +171,7 @@ def _openvino_pool(x: Any, at: tuple[int, ...] = (0, 0), side: int | None = None
 
 def _shared(tensor: Tensor) -> Any:
     """Let OpenVINO read and write a tensor's own memory."""
-    import openvino
-
+    openvino = _openvino()
     if tensor.dtype == torch.bfloat16:  # NumPy has none: its bits as whole numbers
         bits = tensor.view(torch.int16).numpy()
         return openvino.Tensor(bits, openvino.Shape(tuple(tensor.shape)), openvino.Type.bf16)

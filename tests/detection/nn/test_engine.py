@@ -1,5 +1,9 @@
 """The tiled evaluation equals the network on every window, in any precision's own terms, wherever a tile lies."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -263,6 +267,17 @@ def test_openvino_gives_the_same_bits_each_time_and_with_any_number_of_threads(s
     finally:
         torch.set_num_threads(before)
     assert len(found) == 1
+
+
+@needs_openvino
+def test_openvino_tells_nobody_that_it_is_used(tmp_path):
+    """Its telemetry would leave an identity in the home and send an event on import; there is no trace of either."""
+    load = "import sys; from detection.nn.trunk import has_openvino; assert has_openvino(); "
+    told = "print([name for name in sys.modules if name.startswith('openvino_telemetry.')])"
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", load + told], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+    assert not (tmp_path / "intel").exists()
 
 
 def test_openvino_that_is_not_there_is_said(monkeypatch):
