@@ -42,7 +42,7 @@ export const options = {
       auto: "OpenVINO on processors where it is installed, PyTorch on graphics cards; the result says which.",
       openvino:
         "OpenVINO: the quicker one on processors. A worker that does not have it ends the count and says so.",
-      torch: "PyTorch, which every worker has; slower on processors. Scores differ in their last digits.",
+      torch: "PyTorch, which every worker has; slower on processors. Scores may differ in their last digits.",
     },
     short: { auto: "auto engine", openvino: "OpenVINO", torch: "PyTorch" },
   },
