@@ -132,9 +132,10 @@ def _leaves(axes: Vectors, members: Numbers, leaf: int, *, share: float) -> Iter
 def _pairs_within(looks: Looks, telling: Numbers, axes: Vectors, members: Numbers) -> Numbers:
     """Compare all members, first by their main axes, whose distance is never larger than the whole one."""
     own = axes[members]
-    squares = (own * own).sum(axis=1)
-    near = squares[:, None] + squares - 2 * (own @ own.T) <= 2 * (1 - ALIKE) + _ROUNDING
-    near[np.diag_indices(len(members))] = False
+    squares, ones = (own * own).sum(axis=1, keepdims=True), np.ones((len(members), 1), dtype=np.float32)
+    # One product gives all squared distances: a² + b² − 2ab.
+    near = np.hstack([-2 * own, squares, ones]) @ np.hstack([own, ones, squares]).T <= 2 * (1 - ALIKE) + _ROUNDING
+    np.fill_diagonal(near, val=False)
     likely = members[near.any(axis=1)]
     if not len(likely):
         return np.zeros((0, 2), dtype=np.int64)
