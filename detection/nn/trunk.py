@@ -105,6 +105,16 @@ def has_openvino() -> bool:
     return _openvino() is not None
 
 
+@cache
+def _core() -> Any:
+    """Give the process's one OpenVINO core, which stays until it ends.
+
+    A core that comes gives its thread another stack for signals, and one that goes gives back the one before, which
+    may have gone with another core: the next signal would then end the process.
+    """
+    return _openvino().Core()
+
+
 def openvino_step(part: Part, convs: Sequence[nn.Conv2d]) -> Step:
     """Compile a part's step for the processor; its sums are the same each time, whatever else the machine does.
 
@@ -115,8 +125,8 @@ def openvino_step(part: Part, convs: Sequence[nn.Conv2d]) -> Step:
         part: which stages, at which stride.
         convs: as for ``torch_step``, on the CPU; bf16 only where the processor computes it natively.
     """
-    openvino, dtype = _openvino(), convs[0].weight.dtype
-    compiled = openvino.Core().compile_model(
+    dtype = convs[0].weight.dtype
+    compiled = _core().compile_model(
         _openvino_graph(part, convs),
         "CPU",
         {

@@ -294,3 +294,29 @@ def test_openvino_is_not_asked_for_bf16_that_is_not_native(monkeypatch):
     assert Engine(network(TINY, 0), precision="fp32").engine == "openvino"
     with pytest.raises(DetectionError, match="16 bit"):
         Engine(network(TINY, 0), precision="bf16", engine="openvino")
+
+
+COME_AND_GO = """
+import os, signal
+import numpy as np
+import torch
+from detection.nn.engine import Engine
+from detection.nn.network import NetworkShape, PaperNet
+
+def counted():
+    engine = Engine(PaperNet(NetworkShape((4, 6, 8), 16)), precision="fp32", engine="openvino")
+    engine.score(np.zeros((78, 78, 3), dtype=np.uint8), np.ones((2, 2), dtype=bool))
+    return engine
+
+signal.signal(signal.SIGUSR1, lambda *_: print("heard"))
+first, second = counted(), counted()
+del first
+del second
+os.kill(os.getpid(), signal.SIGUSR1)
+"""
+
+
+@needs_openvino
+def test_a_process_whose_engines_have_gone_still_hears_signals():
+    done = subprocess.run([sys.executable, "-c", COME_AND_GO], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, "heard"), done.stderr
