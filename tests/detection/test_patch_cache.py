@@ -107,9 +107,8 @@ def test_the_disk_is_made_free_of_other_versions(dataset, people, monkeypatch):
     load_sides(dataset)
     [old] = folders()
     monkeypatch.setattr(media, "RESERVE_BYTES", 0)
-    room = iter([0, 10**12])
     usage = shutil.disk_usage(media.root())
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=next(room, 10**12)))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0 if old.exists() else 10**12))
     load_sides(dataset_freeze(study=people.study, user=people.admin, seed=4))
     assert not old.exists()
     assert len(folders()) == 1
