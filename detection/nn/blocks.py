@@ -36,7 +36,7 @@ class DetectionParams:
         tissue_gate: whether blocks that are glass at low resolution are skipped before they are read.
         head: "low_rank" where the model has one, else, and with "full", the network's own.
         precision: "bf16", "fp32", or "auto": bf16 where the processor computes it natively.
-        engine: what the trunk is computed by: "torch", "openvino", or "auto": OpenVINO on a CPU where it is installed.
+        engine: what the trunk is computed by: "torch", "openvino", or "auto": see ``resolved_engine``.
         floor: lowest score that is stored; the threshold is a dial above it.
         radius_um: suppression radius where the micrometres per pixel are known.
         radius_px: suppression radius in model pixels where they are not.

@@ -208,14 +208,16 @@ def test_a_watched_process_is_brought_back(tmp_path, monkeypatch):
 
 
 def test_the_processes_cover_every_queue_and_share_the_cores(tmp_path, monkeypatch):
-    monkeypatch.setattr(processes, "cores", lambda: 6)
+    monkeypatch.setattr(processes, "cores", lambda: 8)
     monkeypatch.setattr(processes, "has_nvidia", lambda: False)
     named = {one.name: one for one in processes.server_processes(port=8000, env={}, home=tmp_path)}
     assert list(named) == ["web", "slides", "detection", "training", "beat"]
     assert "slides,bells" in named["slides"].command
     detection = named["detection"]
-    assert detection.command[list(detection.command).index("--concurrency") + 1] == "3"
+    assert detection.command[list(detection.command).index("--concurrency") + 1] == "4"
     assert detection.env == {"OMP_NUM_THREADS": "2"}
+    monkeypatch.setattr(processes, "cores", lambda: 2)
+    assert processes.detection_processes() == 2
     monkeypatch.setattr(processes, "has_nvidia", lambda: True)
     assert processes.detection_processes() == 1
     monkeypatch.setenv("TILSCOPE_DETECTION_PROCESSES", "7")

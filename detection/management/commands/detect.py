@@ -97,7 +97,7 @@ def _add_choices(parser: CommandParser) -> None:
     )
     parser.add_argument("--head", choices=HEADS, help="low_rank where the model has one, or always the full one")
     parser.add_argument("--precision", choices=PRECISIONS, help="auto takes bf16 where the machine has it natively")
-    parser.add_argument("--engine", choices=ENGINES, help="auto takes OpenVINO on a CPU where it is installed")
+    parser.add_argument("--engine", choices=ENGINES, help="auto takes OpenVINO where it is quicker and installed")
     parser.add_argument(
         "--no-gate", dest="gate", action="store_false", default=None, help="judge every window, stained or not"
     )

@@ -39,10 +39,10 @@ export const options = {
     title: "Engine",
     names: { auto: "Auto", openvino: "OpenVINO", torch: "PyTorch" },
     lines: {
-      auto: "OpenVINO on processors where it is installed, PyTorch on graphics cards; the result says which.",
+      auto: "OpenVINO where a worker computes on one thread and has it, else PyTorch; the result says which.",
       openvino:
-        "OpenVINO: the quicker one on processors. A worker that does not have it ends the count and says so.",
-      torch: "PyTorch, which every worker has; slower on processors. Scores may differ in their last digits.",
+        "OpenVINO: the quicker one on one thread. A worker that does not have it ends the count and says so.",
+      torch: "PyTorch, which every worker has; slower on one thread. Scores may differ in their last digits.",
     },
     short: { auto: "auto engine", openvino: "OpenVINO", torch: "PyTorch" },
   },

@@ -240,7 +240,15 @@ def test_the_model_is_left_alone():
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
 
 
-def test_what_is_used_is_said():
+@pytest.fixture
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_what_is_used_is_said(one_thread):
     engine = Engine(network(TINY, 0), head="low_rank", precision="bf16")
     assert (engine.head, engine.precision) == ("full", "bf16")
     assert resolved_precision("auto", "cpu") in ("bf16", "fp32")
@@ -249,6 +257,8 @@ def test_what_is_used_is_said():
     assert resolved_engine("auto", "fp32", "cpu") == ("openvino" if has_openvino() else "torch")
     assert resolved_engine("auto", "fp32", "cuda") == "torch"
     assert resolved_engine("openvino", "fp32", "cuda") == "openvino"
+    torch.set_num_threads(2)
+    assert resolved_engine("auto", "fp32", "cpu") == "torch"
 
 
 @needs_openvino
@@ -280,7 +290,7 @@ def test_openvino_tells_nobody_that_it_is_used(tmp_path):
     assert not (tmp_path / "intel").exists()
 
 
-def test_openvino_that_is_not_there_is_said(monkeypatch):
+def test_openvino_that_is_not_there_is_said(monkeypatch, one_thread):
     monkeypatch.setattr(engine_module, "has_openvino", lambda: False)
     assert Engine(network(TINY, 0), precision="fp32").engine == "torch"
     with pytest.raises(DetectionError, match="does not have"):
@@ -288,7 +298,7 @@ def test_openvino_that_is_not_there_is_said(monkeypatch):
 
 
 @needs_openvino
-def test_openvino_is_not_asked_for_bf16_that_is_not_native(monkeypatch):
+def test_openvino_is_not_asked_for_bf16_that_is_not_native(monkeypatch, one_thread):
     monkeypatch.setattr(engine_module, "has_native_bf16", lambda _: False)
     assert Engine(network(TINY, 0), precision="bf16").engine == "torch"
     assert Engine(network(TINY, 0), precision="fp32").engine == "openvino"
