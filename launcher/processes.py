@@ -25,7 +25,7 @@ def server_processes(*, port: int, env: Mapping[str, str], home: Path) -> list[G
 
 
 def detection_processes() -> int:
-    """One per core and at most four, quicker than threads of one; one with an NVIDIA card, where each holds its own model."""
+    """One per core and at most four, quicker than threads; one with an NVIDIA card, where each holds its own model."""
     chosen = os.environ.get("TILSCOPE_DETECTION_PROCESSES")
     if chosen:
         return max(1, int(chosen))
