@@ -131,6 +131,7 @@ Row = dict[str, float]
 
 def each(work: Callable[[int], Row], count: int, *, jobs: int) -> list[Row]:
     """Call with 0, 1, … ``count`` − 1; several jobs work side by side, in processes of one thread each."""
+    jobs = min(jobs, count)
     if jobs == 1:
         return [work(number) for number in range(count)]
     context = multiprocessing.get_context("spawn")
@@ -162,17 +163,20 @@ def cross_validate(
     Returns:
         Scores of each fold, percent.
     """
-    return each(partial(_fold, patches, list(groups), config, k, seed), k if first is None else first, jobs=jobs)
+    fold = folds(groups, patches.labels, k=k, seed=seed)
+    return each(partial(_fold, patches, list(groups), config, fold, seed), k if first is None else first, jobs=jobs)
 
 
-def _fold(patches: PatchSet, groups: list[Hashable], config: TrainingConfig, k: int, seed: int, number: int) -> Row:
+def _fold(
+    patches: PatchSet, groups: list[Hashable], config: TrainingConfig, fold: NDArray[np.int64], seed: int, number: int
+) -> Row:
     began = time.monotonic()
-    inside = folds(groups, patches.labels, k=k, seed=seed) != number
+    inside = fold != number
     learned = [groups[index] for index in np.flatnonzero(inside)]
     outcome = learn(patches.take(np.flatnonzero(inside)), learned, config, seed=seed + number)
     scores = evaluate(outcome.model, patches.take(~inside), outcome.threshold)
     found = {name: 100 * getattr(scores, name) for name in ("accuracy", "precision", "recall", "f1")}
-    _tell(number, k, found, outcome, began)
+    _tell(number, int(fold.max()) + 1, found, outcome, began)
     return found
 
 

@@ -44,14 +44,12 @@ PAPER_FOLDS, PAPER_STEPS = 2, 2000
 def scores(data: Path, recipe: TrainingConfig, jobs: int) -> dict[str, Any]:
     """Cross-validate both recipes by our protocol, and the paper's by its own."""
     patches = paper_patches(data)
-    copies = eight_copies(patches)
+    names, copies = names_of(patches), eight_copies(patches)
     paper = PRESETS["paper"]
     paper = paper.changed(**NO_AUGMENTATION, max_steps=min(PAPER_STEPS, paper.max_steps))
     return {
-        "default": _validated("default recipe", patches, names_of(patches), recipe, jobs),
-        "model_b": _validated(
-            "model B, no augmentation", patches, names_of(patches), PRESETS["model-b"], jobs
-        ),
+        "default": _validated("default recipe", patches, names, recipe, jobs),
+        "model_b": _validated("model B, no augmentation", patches, names, PRESETS["model-b"], jobs),
         "paper_protocol": _validated(
             "the paper's recipe and protocol, copies before the split",
             copies, range(len(copies)), paper, jobs, first=PAPER_FOLDS,
@@ -80,7 +78,6 @@ def _validated(
     first: int | None = None,
 ) -> dict[str, float]:
     title = title if first is None else f"{title}, {first} of {FOLDS} folds"
-    jobs = min(jobs, first or FOLDS)
     return announced(title, lambda: cross_validate(patches, groups, recipe, k=FOLDS, first=first, seed=SEED, jobs=jobs))
 
 
@@ -90,7 +87,7 @@ def hard(data: Path, recipe: TrainingConfig, jobs: int) -> dict[str, Any]:
     return {
         "hard": announced(
             "brown non-lymphocytes by place",
-            lambda: judge_by_place(known, place, recipe, k=STRIPS, seed=SEED, jobs=min(jobs, STRIPS)),
+            lambda: judge_by_place(known, place, recipe, k=STRIPS, seed=SEED, jobs=jobs),
         )
     }
 
