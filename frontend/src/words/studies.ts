@@ -12,6 +12,7 @@ export const studies = {
   scale: "Model scale (µm per pixel)",
   scaleHelp:
     "Leave empty to use the pixels of each slide as they are. Cannot be changed once there are labels.",
+  noScale: "the pixels of each slide as they are",
   scaleWrong: "Between 0.05 and 5 µm per pixel.",
   scaleFixed: "Fixed since there are labels: they were cut out at it. Another scale needs a new study.",
   settings: "Settings",
@@ -21,8 +22,8 @@ export const studies = {
   radiusWrong: "More than 0 and at most 100 µm.",
   quota: "Most that the study may hold (GB)",
   quotaHelp: "Slides and uploads on their way. Leave empty for no limit.",
+  noQuota: "no limit",
   quotaWrong: "More than 0 GB, or empty for no limit.",
-  save: "Save",
   changed: "The study’s settings are saved.",
   submit: "Create study",
   created: (name: string) => `Study “${name}” is ready. Upload the first slide.`,

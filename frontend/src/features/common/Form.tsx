@@ -1,9 +1,20 @@
-/** Parts that forms share: one of several cards, settings that most people leave alone, a seed. */
+/** Parts that forms share: one of several cards, settings that most people leave alone, a seed, the buttons below. */
 
-import { Collapse, NumberInput, Radio, Stack, UnstyledButton } from "@mantine/core";
+import {
+  Button,
+  Collapse,
+  Group,
+  NumberInput,
+  Radio,
+  Stack,
+  UnstyledButton,
+  type ButtonProps,
+} from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconChevronDown } from "@tabler/icons-react";
-import type { ReactNode } from "react";
+import type { ComponentPropsWithoutRef, ReactNode } from "react";
+
+import { words } from "@/words";
 
 import classes from "./Form.module.css";
 
@@ -67,5 +78,19 @@ export function SeedInput({ label, description, seed, onChange }: SeedProps) {
       value={seed}
       onChange={(value) => onChange(Number(value) || 0)}
     />
+  );
+}
+
+type DialogButtonsProps = ButtonProps & ComponentPropsWithoutRef<"button"> & { onCancel: () => void };
+
+/** Below a dialog: the way out, and the button that does it. */
+export function DialogButtons({ onCancel, ...button }: DialogButtonsProps) {
+  return (
+    <Group justify="flex-end">
+      <Button variant="default" onClick={onCancel}>
+        {words.common.cancel}
+      </Button>
+      <Button {...button} />
+    </Group>
   );
 }

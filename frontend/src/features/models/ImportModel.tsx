@@ -1,6 +1,6 @@
 /** A model file from elsewhere: sent, inspected by a worker, here as a candidate or refused in words. */
 
-import { Alert, Button, FileInput, Group, Modal, Stack, Text } from "@mantine/core";
+import { Alert, Button, FileInput, Modal, Stack, Text } from "@mantine/core";
 import { IconAlertTriangle, IconFileImport } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
@@ -9,6 +9,7 @@ import { modelsKey, useModelImport, useSendModel } from "@/api/models";
 import { isRunning } from "@/api/polling";
 import type { Id } from "@/api/types";
 import { errorMessage, notifyDone } from "@/app/notify";
+import { DialogButtons } from "@/features/common/Form";
 import { ProgressLine } from "@/features/common/ProgressLine";
 import { words } from "@/words";
 
@@ -58,14 +59,14 @@ function ImportForm({ study, onClose }: { study: Id; onClose: () => void }) {
       {send.isError && <Refused message={errorMessage(send.error)} />}
       {run?.error && !isBusy && <Refused message={run.error.message} />}
       {isBusy && <ProgressLine done={0} total={0} message={message} label={text.title} />}
-      <Group justify="flex-end">
-        <Button variant="default" onClick={onClose}>
-          {words.common.cancel}
-        </Button>
-        <Button onClick={() => file && send.mutate(file)} loading={isBusy} disabled={!file}>
-          {text.send}
-        </Button>
-      </Group>
+      <DialogButtons
+        onCancel={onClose}
+        onClick={() => file && send.mutate(file)}
+        loading={isBusy}
+        disabled={!file}
+      >
+        {text.send}
+      </DialogButtons>
     </Stack>
   );
 }

@@ -1,12 +1,13 @@
 /** Making a model current: against what, on what evidence, and why. */
 
-import { Button, Group, Modal, Stack, Text, Textarea } from "@mantine/core";
+import { Modal, Stack, Text, Textarea } from "@mantine/core";
 import { useState } from "react";
 
 import { useComparison, usePromote } from "@/api/models";
 import { isRunning } from "@/api/polling";
 import type { Id, Model } from "@/api/types";
 import { notifyDone } from "@/app/notify";
+import { DialogButtons } from "@/features/common/Form";
 import { words } from "@/words";
 
 import { ComparisonView } from "./ComparisonView";
@@ -52,14 +53,14 @@ function PromoteForm({ study, model, onClose, isReasonNeeded, isReady }: FormPro
         minRows={2}
         data-autofocus
       />
-      <Group justify="flex-end">
-        <Button variant="default" onClick={onClose}>
-          {words.common.cancel}
-        </Button>
-        <Button onClick={submit} loading={promote.isPending} disabled={!isReady || isMissing}>
-          {text.promote}
-        </Button>
-      </Group>
+      <DialogButtons
+        onCancel={onClose}
+        onClick={submit}
+        loading={promote.isPending}
+        disabled={!isReady || isMissing}
+      >
+        {text.promote}
+      </DialogButtons>
     </>
   );
 }

@@ -1,12 +1,13 @@
 /** One click back to the model that counted before. */
 
-import { Button, Group, Modal, Stack, Text, Textarea } from "@mantine/core";
+import { Button, Modal, Stack, Text, Textarea } from "@mantine/core";
 import { IconArrowBackUp } from "@tabler/icons-react";
 import { useState } from "react";
 
 import { useRollBack, useRollBackTarget } from "@/api/models";
 import type { Id, ModelRef } from "@/api/types";
 import { notifyDone } from "@/app/notify";
+import { DialogButtons } from "@/features/common/Form";
 import { words } from "@/words";
 
 const text = words.models.rollBack;
@@ -41,14 +42,9 @@ function RollBackForm({ study, current, onClose }: FormProps) {
         minRows={2}
         data-autofocus
       />
-      <Group justify="flex-end">
-        <Button variant="default" onClick={onClose}>
-          {words.common.cancel}
-        </Button>
-        <Button onClick={submit} loading={rollBack.isPending}>
-          {text.yes}
-        </Button>
-      </Group>
+      <DialogButtons onCancel={onClose} onClick={submit} loading={rollBack.isPending}>
+        {text.yes}
+      </DialogButtons>
     </Stack>
   );
 }

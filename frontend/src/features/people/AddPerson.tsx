@@ -7,6 +7,7 @@ import { useState } from "react";
 import { useAddMember } from "@/api/studies";
 import type { Id, Member, Role } from "@/api/types";
 import { errorMessage, notifyDone } from "@/app/notify";
+import { DialogButtons } from "@/features/common/Form";
 import { words } from "@/words";
 
 import classes from "./AddPerson.module.css";
@@ -68,14 +69,9 @@ function PersonForm({
             ))}
           </Stack>
         </Radio.Group>
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onClose}>
-            {words.common.cancel}
-          </Button>
-          <Button type="submit" loading={add.isPending}>
-            {text.submit}
-          </Button>
-        </Group>
+        <DialogButtons onCancel={onClose} type="submit" loading={add.isPending}>
+          {text.submit}
+        </DialogButtons>
       </Stack>
     </form>
   );

@@ -7,6 +7,7 @@ import { useState, type FormEvent } from "react";
 import { useChangeSlides, useDeleteSlides, useSlideFacets, type SlideChange } from "@/api/slides";
 import type { Id, SlideName, SlidesDone } from "@/api/types";
 import { notifyDone } from "@/app/notify";
+import { DialogButtons } from "@/features/common/Form";
 import { formatCount } from "@/format";
 import { isScale } from "@/viewer/calibration";
 import { words } from "@/words";
@@ -72,14 +73,15 @@ function Frame({ isSending, yes, isDanger = false, isOff = false, onSend, onClos
     <form onSubmit={submit} noValidate>
       <Stack>
         {children}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onClose}>
-            {words.common.cancel}
-          </Button>
-          <Button type="submit" color={isDanger ? "red" : undefined} disabled={isOff} loading={isSending}>
-            {yes}
-          </Button>
-        </Group>
+        <DialogButtons
+          onCancel={onClose}
+          type="submit"
+          color={isDanger ? "red" : undefined}
+          disabled={isOff}
+          loading={isSending}
+        >
+          {yes}
+        </DialogButtons>
       </Stack>
     </form>
   );

@@ -21,6 +21,7 @@ import type { Slide } from "@/api/types";
 import { notifyDone } from "@/app/notify";
 import { paths } from "@/app/paths";
 import { Facts, type Fact } from "@/features/common/Facts";
+import { DialogButtons } from "@/features/common/Form";
 import { formatBytes, formatMoment, shortHash } from "@/format";
 import { ScaleForm } from "@/viewer/ScaleForm";
 import { ScaleHistory } from "@/viewer/ScaleHistory";
@@ -76,14 +77,9 @@ function DetailsForm({ slide, onClose }: { slide: Slide; onClose: () => void }) 
           maxLength={MOST_CHARACTERS.note}
           {...form.getInputProps("note")}
         />
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onClose}>
-            {words.common.cancel}
-          </Button>
-          <Button type="submit" loading={change.isPending} disabled={!form.isDirty()}>
-            {words.common.save}
-          </Button>
-        </Group>
+        <DialogButtons onCancel={onClose} type="submit" loading={change.isPending} disabled={!form.isDirty()}>
+          {words.common.save}
+        </DialogButtons>
       </Stack>
     </form>
   );

@@ -15,7 +15,7 @@ export interface Selection {
   readonly drop: (slides?: readonly Id[]) => void;
 }
 
-const nameOf = ({ id, code, state }: SlideName): SlideName => ({ id, code, state });
+const nameOf = ({ id, code, case_code, state }: SlideName): SlideName => ({ id, code, case_code, state });
 
 export function useSelection(study: Id, filter: SlideFilter): Selection {
   const names = useSlideNames(study);

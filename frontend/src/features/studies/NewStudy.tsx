@@ -1,19 +1,21 @@
 /** A site admin opens a study. */
 
-import { Alert, Button, Group, Modal, Stack } from "@mantine/core";
+import { Alert, Modal, Stack } from "@mantine/core";
+import { useForm } from "@mantine/form";
 import { useNavigate } from "react-router";
 
 import { useCreateStudy } from "@/api/studies";
 import { errorMessage, notifyDone } from "@/app/notify";
 import { paths } from "@/app/paths";
+import { DialogButtons } from "@/features/common/Form";
 import { words } from "@/words";
 
-import { draftOf, NEW_STUDY, StudyFields, useStudyForm } from "./StudyFields";
+import { draftOf, NEW_STUDY, STUDY_RULES, StudyFields, type StudyValues } from "./StudyFields";
 
 export function NewStudy({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
   const create = useCreateStudy();
   const navigate = useNavigate();
-  const form = useStudyForm(NEW_STUDY);
+  const form = useForm<StudyValues>({ initialValues: NEW_STUDY, validate: STUDY_RULES });
   const submit = form.onSubmit((values) =>
     create.mutate(draftOf(values), {
       onSuccess: (study) => {
@@ -28,14 +30,9 @@ export function NewStudy({ isOpen, onClose }: { isOpen: boolean; onClose: () => 
         <Stack>
           {create.isError && <Alert color="red">{errorMessage(create.error)}</Alert>}
           <StudyFields form={form} />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              {words.common.cancel}
-            </Button>
-            <Button type="submit" loading={create.isPending}>
-              {words.studies.submit}
-            </Button>
-          </Group>
+          <DialogButtons onCancel={onClose} type="submit" loading={create.isPending}>
+            {words.studies.submit}
+          </DialogButtons>
         </Stack>
       </form>
     </Modal>

@@ -1,7 +1,7 @@
 /** What a study is called, what it is about, and the scale of its model. */
 
 import { NumberInput, Textarea, TextInput } from "@mantine/core";
-import { useForm, type UseFormReturnType } from "@mantine/form";
+import type { UseFormReturnType } from "@mantine/form";
 
 import { words } from "@/words";
 
@@ -21,17 +21,10 @@ const isScale = (value: number | ""): boolean =>
 
 export const NEW_STUDY: StudyValues = { name: "", description: "", model_mpp: "" };
 
-export type StudyForm = UseFormReturnType<StudyValues>;
-
-export function useStudyForm(initialValues: StudyValues): StudyForm {
-  return useForm<StudyValues>({
-    initialValues,
-    validate: {
-      name: (value) => (value.trim() ? null : text.nameMissing),
-      model_mpp: (value) => (isScale(value) ? null : text.scaleWrong),
-    },
-  });
-}
+export const STUDY_RULES = {
+  name: (value: string) => (value.trim() ? null : text.nameMissing),
+  model_mpp: (value: number | "") => (isScale(value) ? null : text.scaleWrong),
+};
 
 export const draftOf = ({ name, description, model_mpp }: StudyValues) => ({
   name: name.trim(),
@@ -39,7 +32,13 @@ export const draftOf = ({ name, description, model_mpp }: StudyValues) => ({
   model_mpp: model_mpp === "" ? null : model_mpp,
 });
 
-export function StudyFields({ form, isScaleFixed = false }: { form: StudyForm; isScaleFixed?: boolean }) {
+interface Props {
+  /** A form that has these values among its own. */
+  form: Pick<UseFormReturnType<StudyValues>, "getInputProps">;
+  isScaleFixed?: boolean;
+}
+
+export function StudyFields({ form, isScaleFixed = false }: Props) {
   return (
     <>
       <TextInput
@@ -61,6 +60,7 @@ export function StudyFields({ form, isScaleFixed = false }: { form: StudyForm; i
       <NumberInput
         label={text.scale}
         description={isScaleFixed ? text.scaleFixed : text.scaleHelp}
+        placeholder={text.noScale}
         disabled={isScaleFixed}
         decimalScale={4}
         step={0.05}

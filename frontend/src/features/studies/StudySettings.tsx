@@ -1,14 +1,15 @@
 /** An admin changes what a study is called, how near two cells may lie, and how much it may hold. */
 
-import { Alert, Button, Group, Modal, NumberInput, Stack } from "@mantine/core";
+import { Alert, Modal, NumberInput, Stack } from "@mantine/core";
 import { useForm } from "@mantine/form";
 
 import { useChangeStudy } from "@/api/studies";
 import type { Study } from "@/api/types";
 import { errorMessage, notifyDone } from "@/app/notify";
+import { DialogButtons } from "@/features/common/Form";
 import { words } from "@/words";
 
-import { draftOf, StudyFields, useStudyForm } from "./StudyFields";
+import { draftOf, STUDY_RULES, StudyFields, type StudyValues } from "./StudyFields";
 
 const text = words.studies;
 
@@ -16,7 +17,7 @@ const GB = 1e9;
 const LARGEST_QUOTA_GB = 1e6;
 const LARGEST_RADIUS_UM = 100;
 
-interface Limits {
+interface Values extends StudyValues {
   radius_um: number | "";
   quota_gb: number | "";
 }
@@ -26,22 +27,26 @@ const isWithin = (value: number, most: number): boolean => value > 0 && value <=
 function Settings({ study, onClose }: { study: Study; onClose: () => void }) {
   const change = useChangeStudy(study.id);
   const { name, description, model_mpp, radius_um, quota_bytes } = study;
-  const form = useStudyForm({ name, description, model_mpp: model_mpp ?? "" });
-  const limits = useForm<Limits>({
-    initialValues: { radius_um, quota_gb: quota_bytes === null ? "" : quota_bytes / GB },
+  const form = useForm<Values>({
+    initialValues: {
+      name,
+      description,
+      model_mpp: model_mpp ?? "",
+      radius_um,
+      quota_gb: quota_bytes === null ? "" : quota_bytes / GB,
+    },
     validate: {
+      ...STUDY_RULES,
       radius_um: (value) => (value !== "" && isWithin(value, LARGEST_RADIUS_UM) ? null : text.radiusWrong),
       quota_gb: (value) => (value === "" || isWithin(value, LARGEST_QUOTA_GB) ? null : text.quotaWrong),
     },
   });
-  const submit = form.onSubmit((values) => {
-    if (limits.validate().hasErrors) return;
-    const { radius_um: radius, quota_gb: quota } = limits.getValues();
+  const submit = form.onSubmit((values) =>
     change.mutate(
       {
         ...draftOf(values),
-        radius_um: Number(radius),
-        quota_bytes: quota === "" ? null : Math.round(quota * GB),
+        radius_um: Number(values.radius_um),
+        quota_bytes: values.quota_gb === "" ? null : Math.round(values.quota_gb * GB),
       },
       {
         onSuccess: () => {
@@ -49,8 +54,8 @@ function Settings({ study, onClose }: { study: Study; onClose: () => void }) {
           onClose();
         },
       },
-    );
-  });
+    ),
+  );
   return (
     <form onSubmit={submit} noValidate>
       <Stack>
@@ -63,23 +68,19 @@ function Settings({ study, onClose }: { study: Study; onClose: () => void }) {
           step={0.5}
           hideControls
           withAsterisk
-          {...limits.getInputProps("radius_um")}
+          {...form.getInputProps("radius_um")}
         />
         <NumberInput
           label={text.quota}
           description={text.quotaHelp}
+          placeholder={text.noQuota}
           decimalScale={3}
           hideControls
-          {...limits.getInputProps("quota_gb")}
+          {...form.getInputProps("quota_gb")}
         />
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onClose}>
-            {words.common.cancel}
-          </Button>
-          <Button type="submit" loading={change.isPending}>
-            {text.save}
-          </Button>
-        </Group>
+        <DialogButtons onCancel={onClose} type="submit" loading={change.isPending}>
+          {words.common.save}
+        </DialogButtons>
       </Stack>
     </form>
   );
