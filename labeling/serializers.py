@@ -273,7 +273,7 @@ class SlideNameSerializer(serializers.ModelSerializer[Slide]):
 
     class Meta:
         model = Slide
-        fields = ["id", "code", "state"]
+        fields = ["id", "code", "case_code", "state"]
         read_only_fields = fields
 
 

@@ -2458,6 +2458,7 @@ export interface components {
         SlideName: {
             readonly id: number;
             readonly code: string;
+            readonly case_code: string;
             readonly state: components["schemas"]["SlideState"];
         };
         /** @description A slide that stayed as it was, and why. */

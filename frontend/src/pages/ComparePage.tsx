@@ -5,8 +5,8 @@ import { IconArrowLeft, IconArrowsExchange, IconColumns2, IconLink, IconLinkOff 
 import { useEffect, useMemo, useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
 
-import { useSlide, useSlides } from "@/api/slides";
-import type { Id, Slide } from "@/api/types";
+import { useReadySlides, useSlide } from "@/api/slides";
+import type { Id, Slide, SlideName } from "@/api/types";
 import { paths } from "@/app/paths";
 import { EmptyState } from "@/features/common/EmptyState";
 import { LoadError } from "@/features/common/LoadError";
@@ -19,7 +19,6 @@ import classes from "@/viewer/viewer.module.css";
 import { ViewerStage } from "@/viewer/ViewerStage";
 import { compareWords as words } from "@/words/viewer";
 
-const MOST_SLIDES = 500;
 const KEYS = [MOVE_KEYS, COMPARE_KEYS];
 const OTHER: Record<Side, Side> = { left: "right", right: "left" };
 
@@ -43,7 +42,7 @@ function useChosen(): Chosen {
 
 interface SlideChoiceProps {
   readonly side: Side;
-  readonly slides: readonly Slide[];
+  readonly slides: readonly SlideName[];
   readonly value: Id | null;
   readonly onChoose: (id: Id) => void;
 }
@@ -169,9 +168,10 @@ function Slides({ left, right }: { readonly left: Id; readonly right: Id }) {
   return <Both key={`${left} ${right}`} left={one.data} right={other.data} />;
 }
 
-function ScaleNote({ slides }: { readonly slides: readonly (Slide | undefined)[] }) {
-  if (slides.some((slide) => !slide)) return null;
-  const isByScale = slides.every((slide) => slide?.mpp);
+function ScaleNote({ left, right }: { readonly left: Id; readonly right: Id }) {
+  const [one, other] = [useSlide(left).data, useSlide(right).data];
+  if (!one || !other) return null;
+  const isByScale = one.mpp && other.mpp;
   return (
     <Text size="xs" c="dimmed" className={classes.scaleNote}>
       {isByScale ? words.byScale : words.byPixels}
@@ -183,11 +183,9 @@ export function ComparePage() {
   const study = Number(useParams().studyId);
   const { left, right, choose } = useChosen();
   const [isKeysOpen, setKeysOpen] = useState(false);
-  const { data, error, refetch } = useSlides(study, { state: "ready", page_size: MOST_SLIDES });
+  const { data: slides = [], error, refetch } = useReadySlides(study);
   useKeys({ "?": () => setKeysOpen(true) });
   if (error) return <LoadError error={error} onRetry={() => void refetch()} fullPage />;
-  const slides = data?.results ?? [];
-  const find = (id: Id | null): Slide | undefined => slides.find((slide) => slide.id === id);
   return (
     <div className={classes.page}>
       <div className={classes.topBar}>
@@ -210,7 +208,7 @@ export function ComparePage() {
         </Tooltip>
         <SlideChoice side="right" slides={slides} value={right} onChoose={(id) => choose(left, id)} />
         <span className={classes.spacer} />
-        <ScaleNote slides={[find(left), find(right)]} />
+        {left && right && <ScaleNote left={left} right={right} />}
         <LockButton />
       </div>
       {left && right ? (
