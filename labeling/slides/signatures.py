@@ -5,6 +5,7 @@ from typing import Literal
 
 from labeling.slides.errors import SlideError
 
+ZIP_MAGIC = b"PK\x03\x04"
 Container = Literal["jpeg", "png", "tiff", "zip"]
 
 _ACCEPTED: tuple[tuple[bytes, Container], ...] = (
@@ -14,7 +15,7 @@ _ACCEPTED: tuple[tuple[bytes, Container], ...] = (
     (b"MM\x00*", "tiff"),
     (b"II+\x00", "tiff"),
     (b"MM\x00+", "tiff"),
-    (b"PK\x03\x04", "zip"),
+    (ZIP_MAGIC, "zip"),
 )
 _NAMED: tuple[tuple[bytes, str], ...] = (
     (b"PK\x05\x06", "an empty zip archive"),

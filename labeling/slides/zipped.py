@@ -18,11 +18,11 @@ from typing import IO, Any, BinaryIO, cast
 
 from labeling.slides import child
 from labeling.slides.errors import SlideError
+from labeling.slides.signatures import ZIP_MAGIC
 from labeling.slides.zip_entries import Entry, entries_of, key_of, open_zip
 
 FORMATS = {"slide.mrxs": "mirax", "slide.vms": "vms", "slide.dcm": "dicom"}
 """Format by the name that the file to open gets."""
-MAGIC = b"PK\x03\x04"
 # The pixels of slides are compressed already; blank ones that are not shrink so far.
 MAX_RATIO = 50
 _SMALL_BYTES = 512 * 1024**2
@@ -55,7 +55,7 @@ def is_zip(path: Path) -> bool:
     """Tell a ZIP file by its first bytes; a file that is not there is none."""
     try:
         with path.open("rb") as file:
-            return file.read(len(MAGIC)) == MAGIC
+            return file.read(len(ZIP_MAGIC)) == ZIP_MAGIC
     except FileNotFoundError:
         return False
 

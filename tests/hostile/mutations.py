@@ -27,6 +27,7 @@ import tifffile
 from labeling.slides import child, inspection, pyramid, zipped
 from labeling.slides.errors import SlideError
 from labeling.slides.reader import SlideReader
+from labeling.slides.signatures import ZIP_MAGIC
 from labeling.slides.tiff_tags import pages_of
 from labeling.slides.tiles import TilePyramid, render_tile, thumbnail
 from tests.hostile.planted import (
@@ -147,7 +148,7 @@ def mutate(source: bytes, seed: int) -> tuple[bytes, str]:
     """Damage a file in the way that a seed says."""
     rng = random.Random(seed)
     mutation = rng.choice(MUTATIONS)
-    if source.startswith(zipped.MAGIC) and rng.random() < INSIDE:
+    if source.startswith(ZIP_MAGIC) and rng.random() < INSIDE:
         return _damaged_inside(source, lambda data: mutation(rng, data), rng), mutation.__name__
     data = bytearray(source)
     mutation(rng, data)

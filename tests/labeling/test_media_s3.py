@@ -268,6 +268,26 @@ def test_a_copy_removed_under_us_is_brought_again(s3, own_media, monkeypatch):
         assert path.read_bytes() == b"pixels"
 
 
+def counted_at_once(program: str, arguments: list[str], own_media: Path, settings: dict[str, str]) -> int:
+    """Run a program in three processes side by side, and add up what they count."""
+    environment = {
+        **os.environ,
+        **settings,
+        "TILSCOPE_MEDIA_ROOT": str(own_media),
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+    }
+    command, pipe = [sys.executable, "-c", program, *arguments], subprocess.PIPE
+    readers = [
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True) for _ in range(3)
+    ]
+    total = 0
+    for reader in readers:
+        counted, said = reader.communicate(timeout=120)
+        assert reader.returncode == 0, said
+        total += int(counted)
+    return total
+
+
 READ_ON = """
 import os, random, sys, time
 import django
@@ -296,23 +316,7 @@ print(len(brought))
 def test_processes_that_fetch_and_make_room_at_once_never_read_wrong_bytes(s3, own_media):
     names = [media.store_bytes(os.urandom(100_000)) for _ in range(6)]
     wipe(own_media)
-    environment = {
-        **os.environ,
-        **s3.environment,
-        "TILSCOPE_MEDIA_ROOT": str(own_media),
-        "TILSCOPE_MEDIA_CACHE_BYTES": "250000",
-        "DJANGO_SETTINGS_MODULE": "config.settings",
-    }
-    command = [sys.executable, "-c", READ_ON, *names]
-    pipe = subprocess.PIPE
-    readers = [
-        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True) for _ in range(3)
-    ]
-    brought = 0
-    for reader in readers:
-        counted, said = reader.communicate(timeout=120)
-        assert reader.returncode == 0, said
-        brought += int(counted)
+    brought = counted_at_once(READ_ON, names, own_media, {**s3.environment, "TILSCOPE_MEDIA_CACHE_BYTES": "250000"})
     assert brought > len(names), "no copy was removed and brought again"
     assert left_over(own_media) == []
 

@@ -31,7 +31,8 @@ from labeling.tile_bytes import drawn_tiles
 from tests.conftest import ROOT
 from tests.labeling.slides.files import smooth
 from tests.labeling.slides.several import write_dicom, write_mirax, write_vms, zip_of
-from tests.labeling.test_media_s3 import wipe
+from tests.labeling.test_commands import verified
+from tests.labeling.test_media_s3 import counted_at_once, wipe
 from tests.labeling.test_uploads import create, metadata, send
 
 pytestmark = pytest.mark.django_db
@@ -280,22 +281,7 @@ print(len(made))
 def test_processes_that_unpack_and_make_room_at_once_never_read_half_a_slide(own_media, slide, other):
     for place in media.unpacked():
         shutil.rmtree(place)
-    environment = {
-        **os.environ,
-        "TILSCOPE_MEDIA_ROOT": str(own_media),
-        "TILSCOPE_MEDIA_CACHE_BYTES": "1",
-        "DJANGO_SETTINGS_MODULE": "config.settings",
-    }
-    command = [sys.executable, "-c", READ_ON, slide.sha256, other.sha256]
-    pipe = subprocess.PIPE
-    readers = [
-        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True) for _ in range(3)
-    ]
-    made = 0
-    for reader in readers:
-        counted, said = reader.communicate(timeout=200)
-        assert reader.returncode == 0, said
-        made += int(counted)
+    made = counted_at_once(READ_ON, [slide.sha256, other.sha256], own_media, {"TILSCOPE_MEDIA_CACHE_BYTES": "1"})
     assert made >= 2
     assert list((own_media / "tmp").iterdir()) == []
 
@@ -333,16 +319,6 @@ def test_a_file_that_is_not_there_is_told_as_such(people, slide, archive):
     slide.refresh_from_db()
     assert (slide.state, slide.error_code) == (SlideState.FAILED, "slide_missing")
     assert uploaded(people, archive).state == SlideState.READY
-
-
-def verified(capsys) -> tuple[int, list[dict[str, str]]]:
-    capsys.readouterr()
-    code = 0
-    try:
-        call_command("verify", "--json")
-    except SystemExit as ended:
-        code = int(ended.code or 0)
-    return code, json.loads(capsys.readouterr().out)
 
 
 def test_verify_looks_at_what_is_unpacked(slide, capsys):
