@@ -11,6 +11,7 @@ from launcher.errors import LauncherError
 from launcher.home import Home
 from launcher.install import frontend_environment, has_nvidia, install
 from launcher.paths import FRONTEND, ROOT, RUNS, venv_program
+from launcher.processes import cores
 from launcher.steps import Ticker, run_foreground, run_step
 from launcher.up import held, prepare_database, server_environment, servers, stop_signals
 
@@ -19,6 +20,7 @@ LEFT_OUT = ("triton", "cuda-bindings", "cuda-pathfinder", "cuda-toolkit", "nvidi
             "nvidia-cuda-nvrtc", "nvidia-cuda-runtime", "nvidia-cudnn-cu13", "nvidia-cufft", "nvidia-cufile",
             "nvidia-curand", "nvidia-cusolver", "nvidia-cusparse", "nvidia-cusparselt-cu13", "nvidia-nccl-cu13",
             "nvidia-nvjitlink", "nvidia-nvshmem-cu13", "nvidia-nvtx")  # fmt: skip
+MOST_TEST_PROCESSES = 4
 LOCK_HEADERS = {
     "requirements": "Compiled from requirements.in; nvidia-*, cuda-* and triton are left out so that one file serves "
     "CPU and CUDA.",
@@ -43,8 +45,15 @@ def test(*, slow: bool, faults: bool, arguments: Sequence[str]) -> int:
     frontend = run_foreground(["npm", "test"], env=frontend_environment(), cwd=FRONTEND) if whole else 0
     command = [venv_program("python"), "-m", "pytest", "-m", marker(slow=slow, faults=faults)]
     if whole:
-        command += ["--cov", "--cov-report=term:skip-covered"]
+        command += [*side_by_side(), "--cov", "--cov-report=term:skip-covered"]
     return run_foreground([*command, *arguments], env=environment, cwd=ROOT) or frontend
+
+
+def side_by_side() -> list[str]:
+    """Several files of tests at once, but not on servers that somebody named: the processes would share them."""
+    if os.environ.get("DATABASE_URL"):
+        return []
+    return ["--numprocesses", str(min(MOST_TEST_PROCESSES, cores())), "--dist", "loadfile"]
 
 
 def marker(*, slow: bool, faults: bool) -> str:

@@ -1,7 +1,8 @@
 """Early pytest plugin: a PostgreSQL and a Valkey of this run's own, started before Django reads its settings.
 
 Named by ``-p tests.embedded_services`` in pyproject.toml, not in conftest.py: pytest-django loads the settings first.
-``DATABASE_URL`` and ``REDIS_URL`` in the environment are taken instead where both are set.
+``DATABASE_URL`` and ``REDIS_URL`` in the environment are taken instead where both are set. Of several pytest processes
+side by side each has a pair of its own, for one may empty its Valkey or stop its PostgreSQL.
 """
 
 import atexit
@@ -14,6 +15,8 @@ import pytest
 
 from launcher.embedded import EmbeddedServices
 
+_OURS = "TILSCOPE_TEST_SERVICES"
+"""Set where the addresses in the environment are those of another pytest process that started this one."""
 _services: EmbeddedServices | None = None
 _media = ""
 
@@ -25,7 +28,8 @@ def _start() -> None:
     os.environ["TILSCOPE_DEBUG"] = "0"
     os.environ.setdefault("TILSCOPE_SECRET_KEY", secrets.token_urlsafe(50))
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    if not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
+    if _OURS in os.environ or not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
+        os.environ[_OURS] = "1"
         _services = EmbeddedServices.for_tests()
         _services.start()
         os.environ.update(_services.environment())

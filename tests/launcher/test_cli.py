@@ -141,13 +141,22 @@ def test_the_whole_suite_fails_where_a_part_fails(monkeypatch, frontend, python,
     monkeypatch.setattr(verbs, "install", lambda **options: None)
     monkeypatch.setattr(verbs, "frontend_environment", dict)
     monkeypatch.setattr(verbs, "run_foreground", run)
+    monkeypatch.delenv("DATABASE_URL", raising=False)
     assert verbs.test(slow=False, faults=False, arguments=[]) == status
     assert [command[0].rpartition("/")[2] for command in ran] == ["npm", "python"]
-    assert "--cov" in ran[1]
+    assert {"--cov", "--numprocesses"} <= set(ran[1])
     ran.clear()
     assert verbs.test(slow=False, faults=False, arguments=["-k", "tiles"]) == python
     assert ran[0][-2:] == ["-k", "tiles"]
-    assert "--cov" not in ran[0]
+    assert not {"--cov", "--numprocesses"} & set(ran[0])
+
+
+def test_processes_do_not_share_servers_that_somebody_named(monkeypatch):
+    monkeypatch.setattr(verbs, "cores", lambda: 16)
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    assert verbs.side_by_side() == ["--numprocesses", "4", "--dist", "loadfile"]
+    monkeypatch.setenv("DATABASE_URL", "postgres://somebody")
+    assert verbs.side_by_side() == []
 
 
 def test_a_management_command_uses_the_servers_that_run(tmp_path, monkeypatch):
