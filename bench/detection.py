@@ -34,7 +34,7 @@ from detection.nn.network import PaperNet
 from detection.nn.nms import suppress
 from detection.nn.region import RegionReader
 from detection.nn.shape import PATCH_PX
-from detection.nn.sliding_window import is_glass, judge_block, read_block
+from detection.nn.sliding_window import detect_block
 from detection.nn.spent import Spent
 from detection.nn.training import TrainingOutcome, train
 from labeling.drawn.slide_file import write_slide
@@ -92,18 +92,11 @@ class Bench:
 
     def detect(self, engine: Engine, reader: RegionReader, params: DetectionParams) -> tuple[Points, Spent]:
         """Run one detection from reading to suppression; returns the cells, best first, and where the time went."""
-        engine.spent, spent = Spent(), Spent()
+        engine.spent = spent = Spent()
         found: list[Points] = []
         for block in plan_blocks(reader.size, None, block_px=BLOCK_PX):
-            began = time.perf_counter()
-            gate = self.meta.gate if params.gate else None
-            if gate is not None and params.tissue_gate and is_glass(reader, block, scale=1.0, gate=gate):
-                spent.add("tissue_gate", began)
-                continue
-            began = spent.add("tissue_gate", began)
-            pixels = read_block(reader, block, scale=1.0)
-            spent.add("read", began)
-            found.append(judge_block(engine, pixels, params=params, gate=gate, spent=spent).candidates)
+            result = detect_block(engine, reader, block, scale=1.0, params=params, gate=self.meta.gate)
+            found.append(result.candidates)
         began = time.perf_counter()
         points = np.concatenate([np.zeros((0, 3), dtype=np.float32), *found])
         kept = points[suppress(points[:, :2], points[:, 2], radius_px=params.radius_px)]
@@ -111,8 +104,6 @@ class Bench:
         with tempfile.TemporaryFile() as file:
             file.write(kept.tobytes())
         spent.add("store", began)
-        spent.flop = engine.spent.flop
-        spent.seconds |= engine.spent.seconds
         return kept, spent
 
     def cells(self, points: Points) -> Points:

@@ -6,15 +6,19 @@ beyond the slide's edge are the slide mirrored, so that cells at the edge are fo
 """
 
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d, find_objects, label, maximum_filter
 
-from detection.nn.blocks import Block, DetectionParams, Region, inside_regions, region_mask
+from detection.nn.blocks import CELL_PX, Block, DetectionParams, Region, inside_regions, region_mask
 from detection.nn.gate import COARSE_PX, Gate
 from detection.nn.region import HasOverview, RegionReader, frame_size
 from detection.nn.shape import PATCH_PX, STRIDE_PX
@@ -27,6 +31,8 @@ _PIECE_PX = {8: 1024, 4: 1024, 2: 512, 1: 256}
 """Side of what is computed at once, by stride: as large as memory allows; no score depends on it."""
 _REACH = 3
 """Steps of 8 pixels from a peak to the end of what it is made of: so far the scores of one cell stay high."""
+_AROUND_PX = PATCH_PX + (_REACH + 2) * STRIDE_PX
+"""What is read around a block."""
 _TIE = 1e-5
 _MOST_BOXES = 64
 
@@ -34,7 +40,13 @@ Box = tuple[int, int, int, int]
 
 
 class Scorer(Protocol):
-    """What a detector needs of a network; ``engine.Engine`` is one."""
+    """What a detector needs of a network; ``engine.Engine`` is one.
+
+    Args:
+        spent: is told where the time of detections goes: by name, in seconds.
+    """
+
+    spent: Spent
 
     def score(self, image: NDArray[np.uint8], chosen: NDArray[np.bool_], stride_px: int) -> NDArray[np.float32]:
         """Give chosen windows (rows, cols) of an image their probability, and the others 0."""
@@ -58,27 +70,6 @@ class BlockResult:
     unreadable: list[Box]
 
 
-@dataclass(frozen=True)
-class BlockPixels:
-    """A block as it was read, with what of it is wanted.
-
-    Args:
-        block: from ``plan_blocks``.
-        frame: (width, height) of the slide in model pixels.
-        scale: level-0 pixels per model pixel.
-        size: (width, height) of the slide in level-0 pixels.
-        wanted: bool (h, w): the block's pixels within the regions.
-        view: the pixels with what lies around them.
-    """
-
-    block: Block
-    frame: tuple[int, int]
-    scale: float
-    size: tuple[int, int]
-    wanted: NDArray[np.bool_]
-    view: "_View"
-
-
 def detect_block(
     model: Scorer,
     reader: RegionReader,
@@ -91,20 +82,40 @@ def detect_block(
 ) -> BlockResult:
     """Find the candidates of one block.
 
+    A thread reads on while what has come is judged, so that the network seldom waits where a core is idle, on a card,
+    or for a slow disk.
+
     Args:
         model: the network; make the ``Engine`` once, not per block.
-        reader: the slide.
+        reader: the slide; nobody else may use it meanwhile.
         block: from ``plan_blocks`` with the same scale and regions.
         scale: level-0 pixels per model pixel.
         params: of the run.
         gate: the model's gate; None, or ``params.gate`` false, judges every window.
         regions: polygons in level-0 pixels; candidates outside are dropped, pixels outside are not counted.
     """
-    if gate is not None and params.gate and params.tissue_gate and is_glass(reader, block, scale=scale, gate=gate):
-        wanted = region_mask((block.x, block.y, block.w, block.h), regions, scale)
+    gate = gate if params.gate else None
+    wanted = region_mask((block.x, block.y, block.w, block.h), regions, scale)
+    began = time.perf_counter()
+    if gate is not None and params.tissue_gate and is_glass(reader, block, scale=scale, gate=gate):
+        model.spent.add("tissue_gate", began)
         return BlockResult(np.zeros((0, 3), dtype=np.float32), int(wanted.sum()), 0, [])
-    pixels = read_block(reader, block, scale=scale, regions=regions)
-    return judge_block(model, pixels, params=params, gate=gate, regions=regions)
+    model.spent.add("tissue_gate", began)
+    frame = frame_size(reader.size, scale)
+    with _View.coming(reader, block, frame, scale, model.spent) as view:
+        search = _Search(model, view, scale, params, gate, regions)
+        found = [search.piece(across, down) for across, down in _pieces(block, frame, params.stride_px)]
+        readable = view.readable_core(block)
+    model_points = np.concatenate(found) if found else np.zeros((0, 3))
+    points = (model_points[:, :2] + 0.5) * scale - 0.5
+    points = np.clip(points, 0, np.array(reader.size) - 1)
+    candidates = np.column_stack([points, model_points[:, 2]]).astype(np.float32)
+    return BlockResult(
+        candidates=candidates[inside_regions(candidates[:, :2], regions)],
+        read_px=int((wanted & readable).sum()),
+        unreadable_px=int((wanted & ~readable).sum()),
+        unreadable=boxes_around(wanted & ~readable, (block.x, block.y)),
+    )
 
 
 def is_glass(reader: RegionReader, block: Block, *, scale: float, gate: Gate) -> bool:
@@ -117,40 +128,6 @@ def is_glass(reader: RegionReader, block: Block, *, scale: float, gate: Gate) ->
     box = (block.x - PATCH_PX, block.y - PATCH_PX, block.w + 2 * PATCH_PX, block.h + 2 * PATCH_PX)
     seen = reader.overview(box, scale, most=COARSE_PX)
     return seen is not None and bool(seen[1].all()) and gate.is_glass(seen[0])
-
-
-def read_block(
-    reader: RegionReader, block: Block, *, scale: float, regions: Sequence[Region] | None = None
-) -> BlockPixels:
-    """Read a block and what its windows see beyond it, in one piece."""
-    frame = frame_size(reader.size, scale)
-    wanted = region_mask((block.x, block.y, block.w, block.h), regions, scale)
-    return BlockPixels(block, frame, scale, reader.size, wanted, _View.read(reader, block, frame, scale))
-
-
-def judge_block(
-    model: Scorer,
-    pixels: BlockPixels,
-    *,
-    params: DetectionParams,
-    gate: Gate | None,
-    regions: Sequence[Region] | None = None,
-    spent: Spent | None = None,
-) -> BlockResult:
-    """Find the candidates of a block that was read; see ``detect_block``. ``spent`` is told where the time goes."""
-    search = _Search(model, pixels, params, gate if params.gate else None, regions, spent or Spent())
-    found = [search.piece(across, down) for across, down in _pieces(pixels, params.stride_px)]
-    model_points = np.concatenate(found) if found else np.zeros((0, 3))
-    points = (model_points[:, :2] + 0.5) * pixels.scale - 0.5
-    points = np.clip(points, 0, np.array(pixels.size) - 1)
-    candidates = np.column_stack([points, model_points[:, 2]]).astype(np.float32)
-    readable = pixels.view.readable_core(pixels.block)
-    return BlockResult(
-        candidates=candidates[inside_regions(candidates[:, :2], regions)],
-        read_px=int((pixels.wanted & readable).sum()),
-        unreadable_px=int((pixels.wanted & ~readable).sum()),
-        unreadable=boxes_around(pixels.wanted & ~readable, (pixels.block.x, pixels.block.y)),
-    )
 
 
 def boxes_around(mask: NDArray[np.bool_], corner: tuple[int, int]) -> list[Box]:
@@ -216,44 +193,78 @@ def _halo(stride_px: int) -> int:
     return (_REACH + 1) * STRIDE_PX // stride_px - 1
 
 
-def _pieces(pixels: BlockPixels, stride_px: int) -> Iterator[tuple[_Span, _Span]]:
-    block, side = pixels.block, _PIECE_PX[stride_px]
+def _pieces(block: Block, frame: tuple[int, int], stride_px: int) -> Iterator[tuple[_Span, _Span]]:
+    side = _PIECE_PX[stride_px]
     for y in range(0, block.h, side):
         for x in range(0, block.w, side):
-            across = _Span.of(block.x + x, block.x + min(block.w, x + side), pixels.frame[0], stride_px)
-            down = _Span.of(block.y + y, block.y + min(block.h, y + side), pixels.frame[1], stride_px)
+            across = _Span.of(block.x + x, block.x + min(block.w, x + side), frame[0], stride_px)
+            down = _Span.of(block.y + y, block.y + min(block.h, y + side), frame[1], stride_px)
             if across.own[0] < across.own[1] and down.own[0] < down.own[1]:
                 yield across, down
 
 
-@dataclass(frozen=True)
 class _View:
-    """The pixels of a block with its halo, as far as the slide reaches; (x, y) is its corner in model pixels."""
+    """The pixels of a block with its halo, as far as the slide reaches; (x, y) is its corner in model pixels.
 
-    x: int
-    y: int
-    image: NDArray[np.uint8]
-    readable: NDArray[np.bool_]
+    They come in strips, from top to bottom, by a thread of their own. "read" is the time that was waited for them,
+    "read beside" what the thread took.
+    """
+
+    def __init__(self, reader: RegionReader, box: Box, scale: float, spent: Spent) -> None:
+        self.x, self.y, width, height = box
+        self._reader, self._scale, self._spent = reader, scale, spent
+        self._image = np.empty((height, width, 3), dtype=np.uint8)
+        self._readable = np.empty((height, width), dtype=np.bool_)
+        self._come = 0
+        self._coming: deque[tuple[int, Future[None]]] = deque()
 
     @classmethod
-    def read(cls, reader: RegionReader, block: Block, frame: tuple[int, int], scale: float) -> "_View":
-        reach = PATCH_PX + (_REACH + 2) * STRIDE_PX
-        left, top = max(0, block.x - reach), max(0, block.y - reach)
-        right, bottom = min(frame[0], block.x + block.w + reach), min(frame[1], block.y + block.h + reach)
-        image, readable = reader.read(left, top, right - left, bottom - top, scale)
-        return cls(left, top, image, readable)
+    @contextmanager
+    def coming(
+        cls, reader: RegionReader, block: Block, frame: tuple[int, int], scale: float, spent: Spent
+    ) -> "Iterator[_View]":
+        """Begin to read; at the end nobody reads any more."""
+        left, top = max(0, block.x - _AROUND_PX), max(0, block.y - _AROUND_PX)
+        right, bottom = min(frame[0], block.x + block.w + _AROUND_PX), min(frame[1], block.y + block.h + _AROUND_PX)
+        view = cls(reader, (left, top, right - left, bottom - top), scale, spent)
+        ends = [*range(block.y + CELL_PX + _AROUND_PX - top, bottom - top, CELL_PX), bottom - top]
+        with ThreadPoolExecutor(1, "reads ahead") as thread:
+            try:
+                for first, end in pairwise([0, *ends]):
+                    view._coming.append((end, thread.submit(view._read, first, end)))
+                yield view
+            finally:
+                thread.shutdown(cancel_futures=True)
+
+    def _read(self, first: int, end: int) -> None:
+        began = time.perf_counter()
+        width = self._image.shape[1]
+        strip = self._reader.read(self.x, self.y + first, width, end - first, self._scale)
+        self._image[first:end], self._readable[first:end] = strip
+        self._spent.add("read beside", began)
+
+    def _wait(self, row: int) -> None:
+        """Wait for the rows before one."""
+        began = time.perf_counter()
+        while self._come < row:
+            self._come, strip = self._coming.popleft()
+            strip.result()
+        self._spent.add("read", began)
 
     def readable_core(self, block: Block) -> NDArray[np.bool_]:
+        """Tell which pixels of the block were read."""
         top, left = block.y - self.y, block.x - self.x
-        return self.readable[top : top + block.h, left : left + block.w]
+        self._wait(top + block.h)
+        return self._readable[top : top + block.h, left : left + block.w]
 
     def cut(self, across: tuple[int, int], down: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """Cut out a piece's pixels, mirrored where they lie beyond the slide."""
-        rows, beyond_rows = _within(down, self.y, self.image.shape[0])
-        cols, beyond_cols = _within(across, self.x, self.image.shape[1])
+        rows, beyond_rows = _within(down, self.y, self._image.shape[0])
+        cols, beyond_cols = _within(across, self.x, self._image.shape[1])
         beyond = (beyond_rows, beyond_cols)
-        image = np.pad(self.image[rows, cols], (*beyond, (0, 0)), mode="reflect")
-        return image, np.pad(self.readable[rows, cols], beyond, mode="reflect")
+        self._wait(rows.stop)
+        image = np.pad(self._image[rows, cols], (*beyond, (0, 0)), mode="reflect")
+        return image, np.pad(self._readable[rows, cols], beyond, mode="reflect")
 
 
 def _within(span: tuple[int, int], offset: int, length: int) -> tuple[slice, tuple[int, int]]:
@@ -267,19 +278,19 @@ class _Search:
     """What the search of a block's pieces needs."""
 
     model: Scorer
-    pixels: BlockPixels
+    view: _View
+    scale: float
     params: DetectionParams
     gate: Gate | None
     regions: Sequence[Region] | None
-    spent: Spent
 
     def piece(self, across: _Span, down: _Span) -> NDArray[np.float64]:
         """Return the candidates a piece owns, float64 (N, 3), columns x, y (model pixels), score."""
         stride_px = self.params.stride_px
+        image, readable = self.view.cut(across.pixels, down.pixels)
         began = time.perf_counter()
-        image, readable = self.pixels.view.cut(across.pixels, down.pixels)
         chosen = self._chosen(image, readable, across, down)
-        began = self.spent.add("gate", began)
+        self.model.spent.add("gate", began)
         if not chosen[down.within(down.own), across.within(across.own)].any():
             return np.zeros((0, 3))
         scores = self.model.score(image, chosen, stride_px)
@@ -290,7 +301,7 @@ class _Search:
         found = _peaks(scores[rows, cols], own[rows, cols], self.params.floor, STRIDE_PX // stride_px)
         found[:, 0] = (found[:, 0] + across.scored[0]) * stride_px + _FIRST_CENTRE
         found[:, 1] = (found[:, 1] + down.scored[0]) * stride_px + _FIRST_CENTRE
-        self.spent.add("peaks", began)
+        self.model.spent.add("peaks", began)
         return found
 
     def _chosen(
@@ -305,7 +316,7 @@ class _Search:
             chosen &= _whole_windows(readable, stride_px)
         if self.regions is not None:
             (x, x1), (y, y1) = across.pixels, down.pixels
-            inside = region_mask((x, y, x1 - x, y1 - y), self.regions, self.pixels.scale)
+            inside = region_mask((x, y, x1 - x, y1 - y), self.regions, self.scale)
             centres = inside[down.centres, across.centres][: down.count, : across.count]
             # A peak can lie 24 pixels outside and its place inside; it needs its own halo.
             reach = _halo(stride_px) + _REACH * STRIDE_PX // stride_px

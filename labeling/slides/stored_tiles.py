@@ -134,7 +134,7 @@ class StoredTiles:
         self._columns, rows = (-(-side // max(1, tile)) for side, tile in zip(self.size, self._tile, strict=True))
         self._is_ycbcr = tiff.number(tags[_PHOTOMETRIC], 0) == _YCBCR
         self._tables = self._read_tables(tags.get(_TABLES))
-        self._decoded: OrderedDict[tuple[int, int, tuple[int, int]], Image.Image] = OrderedDict()
+        self._decoded: OrderedDict[tuple[int, int, tuple[int, int]], NDArray[np.uint8]] = OrderedDict()
         self._lock = threading.Lock()
         if not self._offsets.count == self._counts.count == self._columns * rows:
             raise ValueError("the level has another number of tiles")
@@ -170,19 +170,23 @@ class StoredTiles:
         # What a JPEG decoder cannot shrink any more is averaged.
         x, y, width, height = (value * (ratio // step) for value in box)
         side_x, side_y = (side // step for side in self._tile)
-        picture = Image.new("RGB", (width, height))
+        picture = np.empty((height, width, 3), dtype=np.uint8)
         for row in range(y // side_y, -(-(y + height) // side_y)):
+            rows, tile_rows = _overlap(y, height, row * side_y, side_y)
             for col in range(x // side_x, -(-(x + width) // side_x)):
                 tile = self._tile_of_size(col, row, (side_x, side_y))
                 if tile is None:
                     return None
-                picture.paste(tile, (col * side_x - x, row * side_y - y))
-        return np.asarray(picture.reduce(ratio // step))
+                cols, tile_cols = _overlap(x, width, col * side_x, side_x)
+                picture[rows, cols] = tile[tile_rows, tile_cols]
+        return picture if ratio == step else np.asarray(Image.fromarray(picture).reduce(ratio // step))
 
-    def _tile_of_size(self, col: int, row: int, size: tuple[int, int]) -> Image.Image | None:
+    def _tile_of_size(self, col: int, row: int, size: tuple[int, int]) -> NDArray[np.uint8] | None:
         """Give a tile decoded to a size; the last ones are kept, for the next box begins on them."""
         key = (col, row, size)
-        tile = self._decoded.get(key) or self._decode(col, row, size)
+        tile = self._decoded.get(key)
+        if tile is None:
+            tile = self._decode(col, row, size)
         if tile is not None:
             with self._lock:
                 self._decoded[key] = tile
@@ -191,15 +195,14 @@ class StoredTiles:
                     self._decoded.popitem(last=False)
         return tile
 
-    def _decode(self, col: int, row: int, size: tuple[int, int]) -> Image.Image | None:
+    def _decode(self, col: int, row: int, size: tuple[int, int]) -> NDArray[np.uint8] | None:
         data = self._whole_tile(col, row)
         if data is None:
             return None
         try:
             with Image.open(io.BytesIO(data), formats=["JPEG"]) as tile:
                 tile.draft("RGB", size)
-                tile.load()
-                return tile.copy() if (tile.mode, tile.size) == ("RGB", size) else None
+                return np.asarray(tile) if (tile.mode, tile.size) == ("RGB", size) else None
         except (OSError, SyntaxError):
             return None
 
@@ -218,6 +221,12 @@ class StoredTiles:
         if values.kind not in (1, 7) or values.count > _MAX_BYTES:
             raise ValueError("these are no JPEG tables")
         return self._tiff.bytes_at(values.offset, values.count)
+
+
+def _overlap(start: int, length: int, tile: int, side: int) -> tuple[slice, slice]:
+    """On one axis, where a box has pixels of a tile, seen from the box and seen from the tile."""
+    first, end = max(start, tile), min(start + length, tile + side)
+    return slice(first - start, end - start), slice(first - tile, end - tile)
 
 
 def stored_levels(path: Path) -> dict[tuple[int, int], StoredTiles]:

@@ -1,5 +1,7 @@
 """Planted cells are found once, wherever the seams are, and unreadable tissue is never "no cells"."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -210,3 +212,49 @@ def test_a_plateau_has_one_peak_in_its_middle():
     places = np.array([[150, 150], [509, 150]])
     cells = cells_of(detect(Plateau(), ArrayReader(spots((700, 300), places)))[0])
     assert_found_once(cells, places, within=12)
+
+
+class LastStripReader(ArrayReader):
+    """Does something before it reads the last rows."""
+
+    def __init__(self, image, before_the_last):
+        super().__init__(image)
+        self.before_the_last = before_the_last
+
+    def read(self, x, y, w, h, scale=1.0):
+        if y + h == self.size[1]:
+            self.before_the_last()
+        return super().read(x, y, w, h, scale)
+
+
+class TellingScorer(SpotScorer):
+    """Tells when it was first asked."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = threading.Event()
+
+    def score(self, image, chosen, stride_px):
+        self.asked.set()
+        return super().score(image, chosen, stride_px)
+
+
+def test_the_first_windows_are_judged_while_the_last_rows_are_read():
+    places = np.array([(300, 300), (300, 1800)])
+    scorer, waited = TellingScorer(), []
+    reader = LastStripReader(spots((600, 2048), places), lambda: waited.append(scorer.asked.wait(timeout=60)))
+    found, read_px, unread_px = detect(scorer, reader, block_px=2048)
+    assert waited == [True]
+    assert_found_once(cells_of(found), places)
+    assert (read_px, unread_px) == (600 * 2048, 0)
+    assert scorer.spent.seconds.keys() == {"tissue_gate", "read", "read beside", "gate", "peaks"}
+
+
+def test_an_error_in_the_last_rows_ends_the_block_and_leaves_no_thread():
+    def fail():
+        raise OSError("the disk is gone")
+
+    threads = threading.active_count()
+    with pytest.raises(OSError, match="the disk is gone"):
+        detect(SpotScorer(), LastStripReader(np.full((2048, 600, 3), GLASS, dtype=np.uint8), fail), block_px=2048)
+    assert threading.active_count() == threads

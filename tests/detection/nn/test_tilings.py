@@ -12,6 +12,7 @@ from detection.nn.gate import Gate
 from detection.nn.nms import suppress
 from detection.nn.shape import STRIDE_PX
 from detection.nn.sliding_window import Scorer, detect_block
+from detection.nn.spent import Spent
 from detection.nn.trunk import TILE
 from tests.detection.nn.test_engine import both_engines, low_rank
 from tests.detection.nn.toys import TINY, ArrayReader
@@ -83,6 +84,7 @@ class NearScorer:
 
     def __init__(self, cells: np.ndarray, width_px: float = 12.0) -> None:
         self.tree, self.width_px = cKDTree(cells), width_px
+        self.spent = Spent()
 
     def score(self, image, chosen, stride_px):
         rows, cols = np.nonzero(chosen)

@@ -9,6 +9,7 @@ from torch.nn import functional
 from detection.nn.config import TrainingConfig
 from detection.nn.data import PatchSet
 from detection.nn.network import NetworkShape
+from detection.nn.spent import Spent
 
 TINY = NetworkShape(features=(4, 6, 8), fc=16)
 GLASS = 235
@@ -63,6 +64,9 @@ class ArrayReader:
 
 class SpotScorer:
     """Scores a window by the darkness in its middle; dark spots are its cells."""
+
+    def __init__(self) -> None:
+        self.spent = Spent()
 
     def score(self, image: NDArray[np.uint8], chosen: NDArray[np.bool_], stride_px: int) -> NDArray[np.float32]:
         """Shift the image for each phase of the stride, and judge every chosen window in one go."""
