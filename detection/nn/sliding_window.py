@@ -6,19 +6,18 @@ beyond the slide's edge are the slide mirrored, so that cells at the edge are fo
 """
 
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d, find_objects, label, maximum_filter
 
-from detection.nn.blocks import CELL_PX, Block, DetectionParams, Region, inside_regions, region_mask
+from detection.nn.blocks import Block, DetectionParams, Region, inside_regions, region_mask
 from detection.nn.gate import COARSE_PX, Gate
 from detection.nn.region import HasOverview, RegionReader, frame_size
 from detection.nn.shape import PATCH_PX, STRIDE_PX
@@ -29,6 +28,8 @@ _BEFORE = PATCH_PX // 2 - _FIRST_CENTRE
 """Window i begins at s·i − 32."""
 _PIECE_PX = {8: 1024, 4: 1024, 2: 512, 1: 256}
 """Side of what is computed at once, by stride: as large as memory allows; no score depends on it."""
+_PART_PX = 1024
+"""Side of what is read at once: the largest pieces need no more to begin."""
 _REACH = 3
 """Steps of 8 pixels from a peak to the end of what it is made of: so far the scores of one cell stay high."""
 _AROUND_PX = PATCH_PX + (_REACH + 2) * STRIDE_PX
@@ -206,8 +207,8 @@ def _pieces(block: Block, frame: tuple[int, int], stride_px: int) -> Iterator[tu
 class _View:
     """The pixels of a block with its halo, as far as the slide reaches; (x, y) is its corner in model pixels.
 
-    They come in strips, from top to bottom, by a thread of their own. "read" is the time that was waited for them,
-    "read beside" what the thread took.
+    They come in parts, row by row, by a thread of their own. "read" is the time that was waited for them, "read beside"
+    what the thread took.
     """
 
     def __init__(self, reader: RegionReader, box: Box, scale: float, spent: Spent) -> None:
@@ -215,8 +216,7 @@ class _View:
         self._reader, self._scale, self._spent = reader, scale, spent
         self._image = np.empty((height, width, 3), dtype=np.uint8)
         self._readable = np.empty((height, width), dtype=np.bool_)
-        self._come = 0
-        self._coming: deque[tuple[int, Future[None]]] = deque()
+        self._coming: list[tuple[int, int, Future[None]]] = []
 
     @classmethod
     @contextmanager
@@ -227,34 +227,34 @@ class _View:
         left, top = max(0, block.x - _AROUND_PX), max(0, block.y - _AROUND_PX)
         right, bottom = min(frame[0], block.x + block.w + _AROUND_PX), min(frame[1], block.y + block.h + _AROUND_PX)
         view = cls(reader, (left, top, right - left, bottom - top), scale, spent)
-        ends = [*range(block.y + CELL_PX + _AROUND_PX - top, bottom - top, CELL_PX), bottom - top]
+        columns, rows = _parts(block.x - left, right - left), _parts(block.y - top, bottom - top)
         with ThreadPoolExecutor(1, "reads ahead") as thread:
             try:
-                for first, end in pairwise([0, *ends]):
-                    view._coming.append((end, thread.submit(view._read, first, end)))
+                for down, across in product(rows, columns):
+                    view._coming.append((across[0], down[0], thread.submit(view._read, across, down)))
                 yield view
             finally:
                 thread.shutdown(cancel_futures=True)
 
-    def _read(self, first: int, end: int) -> None:
+    def _read(self, across: tuple[int, int], down: tuple[int, int]) -> None:
         began = time.perf_counter()
-        width = self._image.shape[1]
-        strip = self._reader.read(self.x, self.y + first, width, end - first, self._scale)
-        self._image[first:end], self._readable[first:end] = strip
+        (x, right), (y, bottom) = across, down
+        part = self._reader.read(self.x + x, self.y + y, right - x, bottom - y, self._scale)
+        self._image[y:bottom, x:right], self._readable[y:bottom, x:right] = part
         self._spent.add("read beside", began)
 
-    def _wait(self, row: int) -> None:
-        """Wait for the rows before one."""
+    def _wait(self, right: int, bottom: int) -> None:
+        """Wait for what lies left of a column and above a row."""
         began = time.perf_counter()
-        while self._come < row:
-            self._come, strip = self._coming.popleft()
-            strip.result()
+        for x, y, part in self._coming:
+            if x < right and y < bottom:
+                part.result()
         self._spent.add("read", began)
 
     def readable_core(self, block: Block) -> NDArray[np.bool_]:
         """Tell which pixels of the block were read."""
         top, left = block.y - self.y, block.x - self.x
-        self._wait(top + block.h)
+        self._wait(left + block.w, top + block.h)
         return self._readable[top : top + block.h, left : left + block.w]
 
     def cut(self, across: tuple[int, int], down: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
@@ -262,9 +262,15 @@ class _View:
         rows, beyond_rows = _within(down, self.y, self._image.shape[0])
         cols, beyond_cols = _within(across, self.x, self._image.shape[1])
         beyond = (beyond_rows, beyond_cols)
-        self._wait(rows.stop)
+        self._wait(cols.stop, rows.stop)
         image = np.pad(self._image[rows, cols], (*beyond, (0, 0)), mode="reflect")
         return image, np.pad(self._readable[rows, cols], beyond, mode="reflect")
+
+
+def _parts(before: int, length: int) -> list[tuple[int, int]]:
+    """Cut one axis of what is read by what pieces see; it begins ``before`` pixels before the block. (first, end)"""
+    ends = [*range(before + _PART_PX + _AROUND_PX, length, _PART_PX), length]
+    return list(pairwise([0, *ends]))
 
 
 def _within(span: tuple[int, int], offset: int, length: int) -> tuple[slice, tuple[int, int]]:

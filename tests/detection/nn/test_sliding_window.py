@@ -214,7 +214,7 @@ def test_a_plateau_has_one_peak_in_its_middle():
     assert_found_once(cells, places, within=12)
 
 
-class LastStripReader(ArrayReader):
+class LastPartReader(ArrayReader):
     """Does something before it reads the last rows."""
 
     def __init__(self, image, before_the_last):
@@ -242,7 +242,7 @@ class TellingScorer(SpotScorer):
 def test_the_first_windows_are_judged_while_the_last_rows_are_read():
     places = np.array([(300, 300), (300, 1800)])
     scorer, waited = TellingScorer(), []
-    reader = LastStripReader(spots((600, 2048), places), lambda: waited.append(scorer.asked.wait(timeout=60)))
+    reader = LastPartReader(spots((600, 2048), places), lambda: waited.append(scorer.asked.wait(timeout=60)))
     found, read_px, unread_px = detect(scorer, reader, block_px=2048)
     assert waited == [True]
     assert_found_once(cells_of(found), places)
@@ -256,5 +256,5 @@ def test_an_error_in_the_last_rows_ends_the_block_and_leaves_no_thread():
 
     threads = threading.active_count()
     with pytest.raises(OSError, match="the disk is gone"):
-        detect(SpotScorer(), LastStripReader(np.full((2048, 600, 3), GLASS, dtype=np.uint8), fail), block_px=2048)
+        detect(SpotScorer(), LastPartReader(np.full((2048, 600, 3), GLASS, dtype=np.uint8), fail), block_px=2048)
     assert threading.active_count() == threads
