@@ -63,6 +63,7 @@ class Engine:
             self.device = torch.device("cpu")
         self.dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
         self.spent = Spent()
+        self.reads_ahead = not _is_one_core(self.device)
         net = model.folded()
         centre = torch.tensor(net.preprocessing.mean).round()
         _take_preprocessing(net, centre)
@@ -194,8 +195,12 @@ def resolved_engine(engine: str, precision: str, device: torch.device | str) -> 
     """
     if engine != "auto":
         return engine
-    is_alone = torch.device(device).type == "cpu" and torch.get_num_threads() == 1
-    return "openvino" if is_alone and can_openvino(precision) else "torch"
+    return "openvino" if _is_one_core(torch.device(device)) and can_openvino(precision) else "torch"
+
+
+def _is_one_core(device: torch.device) -> bool:
+    """Tell whether this process computes on one core: there is another for each of the others."""
+    return device.type == "cpu" and torch.get_num_threads() == 1
 
 
 def can_openvino(precision: str) -> bool:

@@ -45,9 +45,11 @@ class Scorer(Protocol):
 
     Args:
         spent: is told where the time of detections goes: by name, in seconds.
+        reads_ahead: whether a thread may read while this computes; false where a worker is to take one core.
     """
 
     spent: Spent
+    reads_ahead: bool
 
     def score(self, image: NDArray[np.uint8], chosen: NDArray[np.bool_], stride_px: int) -> NDArray[np.float32]:
         """Give chosen windows (rows, cols) of an image their probability, and the others 0."""
@@ -83,8 +85,8 @@ def detect_block(
 ) -> BlockResult:
     """Find the candidates of one block.
 
-    A thread reads on while what has come is judged, so that the network seldom waits where a core is idle, on a card,
-    or for a slow disk.
+    Where the network allows it a thread reads on while what has come is judged, so that a core is not idle, or a card,
+    while pixels are decoded.
 
     Args:
         model: the network; make the ``Engine`` once, not per block.
@@ -103,7 +105,7 @@ def detect_block(
         return BlockResult(np.zeros((0, 3), dtype=np.float32), int(wanted.sum()), 0, [])
     model.spent.add("tissue_gate", began)
     frame = frame_size(reader.size, scale)
-    with _View.coming(reader, block, frame, scale, model.spent) as view:
+    with _View.coming(reader, block, frame, scale, model) as view:
         search = _Search(model, view, scale, params, gate, regions)
         found = [search.piece(across, down) for across, down in _pieces(block, frame, params.stride_px)]
         readable = view.readable_core(block)
@@ -207,8 +209,8 @@ def _pieces(block: Block, frame: tuple[int, int], stride_px: int) -> Iterator[tu
 class _View:
     """The pixels of a block with its halo, as far as the slide reaches; (x, y) is its corner in model pixels.
 
-    They come in parts, row by row, by a thread of their own. "read" is the time that was waited for them, "read beside"
-    what the thread took.
+    Read ahead, they come in parts, row by row, by a thread of their own. "read" is the time that was waited for pixels,
+    "read beside" what the thread took.
     """
 
     def __init__(self, reader: RegionReader, box: Box, scale: float, spent: Spent) -> None:
@@ -221,27 +223,31 @@ class _View:
     @classmethod
     @contextmanager
     def coming(
-        cls, reader: RegionReader, block: Block, frame: tuple[int, int], scale: float, spent: Spent
+        cls, reader: RegionReader, block: Block, frame: tuple[int, int], scale: float, model: Scorer
     ) -> "Iterator[_View]":
-        """Begin to read; at the end nobody reads any more."""
+        """Read, or begin to; at the end nobody reads any more."""
         left, top = max(0, block.x - _AROUND_PX), max(0, block.y - _AROUND_PX)
         right, bottom = min(frame[0], block.x + block.w + _AROUND_PX), min(frame[1], block.y + block.h + _AROUND_PX)
-        view = cls(reader, (left, top, right - left, bottom - top), scale, spent)
+        view = cls(reader, (left, top, right - left, bottom - top), scale, model.spent)
+        if not model.reads_ahead:
+            view._read((0, right - left), (0, bottom - top), "read")
+            yield view
+            return
         columns, rows = _parts(block.x - left, right - left), _parts(block.y - top, bottom - top)
         with ThreadPoolExecutor(1, "reads ahead") as thread:
             try:
                 for down, across in product(rows, columns):
-                    view._coming.append((across[0], down[0], thread.submit(view._read, across, down)))
+                    view._coming.append((across[0], down[0], thread.submit(view._read, across, down, "read beside")))
                 yield view
             finally:
                 thread.shutdown(cancel_futures=True)
 
-    def _read(self, across: tuple[int, int], down: tuple[int, int]) -> None:
+    def _read(self, across: tuple[int, int], down: tuple[int, int], name: str) -> None:
         began = time.perf_counter()
         (x, right), (y, bottom) = across, down
         part = self._reader.read(self.x + x, self.y + y, right - x, bottom - y, self._scale)
         self._image[y:bottom, x:right], self._readable[y:bottom, x:right] = part
-        self._spent.add("read beside", began)
+        self._spent.add(name, began)
 
     def _wait(self, right: int, bottom: int) -> None:
         """Wait for what lies left of a column and above a row."""

@@ -254,11 +254,13 @@ def test_what_is_used_is_said(one_thread):
     assert resolved_precision("auto", "cpu") in ("bf16", "fp32")
     assert resolved_precision("fp32", "cpu") == "fp32"
     assert engine.engine == resolved_engine("auto", "bf16", "cpu")
+    assert not engine.reads_ahead
     assert resolved_engine("auto", "fp32", "cpu") == ("openvino" if has_openvino() else "torch")
     assert resolved_engine("auto", "fp32", "cuda") == "torch"
     assert resolved_engine("openvino", "fp32", "cuda") == "openvino"
     torch.set_num_threads(2)
     assert resolved_engine("auto", "fp32", "cpu") == "torch"
+    assert Engine(network(TINY, 0)).reads_ahead
 
 
 @needs_openvino

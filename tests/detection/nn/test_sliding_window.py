@@ -250,6 +250,23 @@ def test_the_first_windows_are_judged_while_the_last_rows_are_read():
     assert scorer.spent.seconds.keys() == {"tissue_gate", "read", "read beside", "gate", "peaks"}
 
 
+def test_where_a_worker_has_one_core_a_block_is_read_at_once():
+    class OneCore(SpotScorer):
+        reads_ahead = False
+
+    boxes = []
+
+    class Telling(ArrayReader):
+        def read(self, *box, **options):
+            boxes.append((*box, threading.current_thread() is threading.main_thread()))
+            return super().read(*box, **options)
+
+    places = np.array([(300, 300), (300, 1800)])
+    found, *_ = detect(OneCore(), Telling(spots((600, 2048), places)), block_px=2048)
+    assert boxes == [(0, 0, 600, 2048, 1.0, True)]
+    assert_found_once(cells_of(found), places)
+
+
 def test_an_error_in_the_last_rows_ends_the_block_and_leaves_no_thread():
     def fail():
         raise OSError("the disk is gone")

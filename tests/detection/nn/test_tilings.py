@@ -82,6 +82,8 @@ class PlaceReader:
 class NearScorer:
     """Scores a window by the distance of its centre from the next cell."""
 
+    reads_ahead = True
+
     def __init__(self, cells: np.ndarray, width_px: float = 12.0) -> None:
         self.tree, self.width_px = cKDTree(cells), width_px
         self.spent = Spent()

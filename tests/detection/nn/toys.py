@@ -65,6 +65,8 @@ class ArrayReader:
 class SpotScorer:
     """Scores a window by the darkness in its middle; dark spots are its cells."""
 
+    reads_ahead = True
+
     def __init__(self) -> None:
         self.spent = Spent()
 
