@@ -17,7 +17,7 @@ from typing import Any
 
 import psycopg2
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import APIResponse, Browser, BrowserContext, Page, Playwright, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 180
@@ -144,6 +144,11 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     context.set_default_timeout(20_000)
     yield context
     context.close()
+
+
+def fetched(person: BrowserContext | Page, address: str) -> APIResponse:
+    """Ask as a browser does: once more where the server closed the idle connection at just that moment."""
+    return person.request.get(address, max_retries=3)
 
 
 def sign_in(page: Page, product: Product, name: str, password: str | None = None) -> None:

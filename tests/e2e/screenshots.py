@@ -10,7 +10,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.e2e.conftest import Product, chromium, sign_in
+from tests.e2e.conftest import Product, chromium, fetched, sign_in
 
 SIZES = ((1440, 900), (1024, 768))
 SCHEMES = ("light", "dark")
@@ -19,13 +19,13 @@ SETTLE_MS = 1500
 
 def addresses(page: Page, product: Product) -> Iterator[tuple[str, str]]:
     """Yield (name, path) of the pages, by what the sample holds."""
-    answer = page.request.get(f"{product.address}/api/studies").json()
+    answer = fetched(page, f"{product.address}/api/studies").json()
     study = next(study for study in answer["results"] if study["name"].startswith("Sample"))
     base = f"/studies/{study['id']}"
-    slides = page.request.get(f"{product.address}/api{base}/slides?ordering=number").json()["results"]
+    slides = fetched(page, f"{product.address}/api{base}/slides?ordering=number").json()["results"]
     slide, other = slides[0]["id"], slides[1]["id"]
-    run = page.request.get(f"{product.address}/api{base}/training-runs").json()["results"][0]["id"]
-    model = page.request.get(f"{product.address}/api{base}/models").json()["results"][0]["id"]
+    run = fetched(page, f"{product.address}/api{base}/training-runs").json()["results"][0]["id"]
+    model = fetched(page, f"{product.address}/api{base}/models").json()["results"][0]["id"]
     yield "studies", "/studies"
     yield "slides", f"{base}/slides"
     yield "patches", f"{base}/patches"

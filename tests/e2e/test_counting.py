@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from skimage.measure import points_in_poly
 
 from tests.detection.makers import scattered
-from tests.e2e.conftest import Product, sign_in
+from tests.e2e.conftest import Product, fetched, sign_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -65,7 +65,7 @@ class Counting:
     def newest(self) -> dict[str, Any]:
         """The newest count of the large slide, as the API has it."""
         address = f"{self.product.address}/api/studies/{self.study}/detection-runs?slide={self.large}"
-        found: dict[str, Any] = self.page.request.get(address).json()["results"][0]
+        found: dict[str, Any] = fetched(self.page, address).json()["results"][0]
         return found
 
 
@@ -158,7 +158,7 @@ def test_six_fields_are_counted_at_once(counting: Counting) -> None:
         row = counting.page.get_by_role("row").filter(has=counting.page.get_by_text(f"S{number:03}", exact=True))
         expect(row.get_by_text("Done")).to_be_visible(timeout=SLOW_MS)
         expect(row.get_by_role("cell", name=str(planted), exact=True)).to_be_visible()
-    table = counting.page.request.get(f"{counting.product.address}/api/studies/{counting.study}/counts.csv").text()
+    table = fetched(counting.page, f"{counting.product.address}/api/studies/{counting.study}/counts.csv").text()
     assert len(table.splitlines()) == 1 + 1 + FIELDS
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.e2e.conftest import Product, sign_in
+from tests.e2e.conftest import Product, fetched, sign_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -43,7 +43,7 @@ class Counted:
 
     def stored(self) -> tuple[float, int]:
         """Read threshold and count from the API."""
-        answer = self.page.request.get(f"{self.product.address}/api/detection-runs/{self.run}").json()
+        answer = fetched(self.page, f"{self.product.address}/api/detection-runs/{self.run}").json()
         return answer["threshold"], answer["count"]
 
 
@@ -85,9 +85,9 @@ def test_a_reload_finds_it_again(counted: Counted) -> None:
 def test_every_file_holds_what_is_on_screen(counted: Counted) -> None:
     threshold, count = counted.shown()
     base = f"{counted.product.address}/api/detection-runs/{counted.run}"
-    rows = counted.page.request.get(f"{base}/export.csv").text().splitlines()[1:]
+    rows = fetched(counted.page, f"{base}/export.csv").text().splitlines()[1:]
     assert sum(not row.startswith(",") for row in rows) == count
-    features = counted.page.request.get(f"{base}/export.geojson").json()["features"]
+    features = fetched(counted.page, f"{base}/export.geojson").json()["features"]
     assert sum(f["properties"]["objectType"] == "detection" for f in features) == count
     assert features[0]["properties"]["provenance"]["threshold"] == pytest.approx(threshold)
     assert features[1]["properties"]["name"] == "Not read"
@@ -112,7 +112,7 @@ def test_back_to_the_models_threshold(counted: Counted) -> None:
 def test_what_could_not_be_read_is_hatched_and_named(counted: Counted) -> None:
     counted.open()
     expect(counted.page.get_by_text("hatched on the slide")).to_be_visible()
-    areas = counted.page.request.get(f"{counted.product.address}/api/detection-runs/{counted.run}/unread").json()
+    areas = fetched(counted.page, f"{counted.product.address}/api/detection-runs/{counted.run}/unread").json()
     assert [[a["x"], a["y"], a["width"], a["height"]] for a in areas] == [UNREAD]
 
 

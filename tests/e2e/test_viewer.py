@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from detection.nn.stain import HED_FROM_OD, OD_FROM_HED
-from tests.e2e.conftest import ROOT, Product, sign_in
+from tests.e2e.conftest import ROOT, Product, fetched, sign_in
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -51,7 +51,7 @@ class Viewing:
 
     def json(self, path: str) -> Any:
         """Ask the API."""
-        return self.page.request.get(f"{self.product.address}/api/{path}").json()
+        return fetched(self.page, f"{self.product.address}/api/{path}").json()
 
     def bar(self) -> str:
         """The length under the scale bar."""

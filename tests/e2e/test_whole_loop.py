@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import APIResponse, Browser, BrowserContext, Page, expect
 
-from tests.e2e.conftest import Product, sign_in
+from tests.e2e.conftest import Product, fetched, sign_in
 from tests.real import Cell, rebuild_field
 
 pytestmark = [pytest.mark.e2e, pytest.mark.real_data, pytest.mark.timeout(900)]
@@ -192,7 +192,7 @@ def test_lab_staff_counts_the_field_and_sees_the_cells(loop: Loop) -> None:
     assert state == "done"
     assert 5 <= count <= points
     expect(page.get_by_text(re.compile(rf"^{count}$")).first).to_be_visible()
-    found = np.frombuffer(page.request.get(f"{loop.product.address}/api/detection-runs/{run}/points").body(), "<f4")
+    found = np.frombuffer(fetched(page, f"{loop.product.address}/api/detection-runs/{run}/points").body(), "<f4")
     kept = [(x, y) for x, y, score in found.reshape(-1, 3) if score >= 0.5]
     hit = sum(any((x - c.x) ** 2 + (y - c.y) ** 2 <= 16**2 for x, y in kept) for c in loop.cells)
     assert hit >= 0.6 * len(loop.cells)
@@ -224,8 +224,8 @@ def test_a_stranger_sees_nothing(loop: Loop) -> None:
     ]
     page, member = loop.page_of("stranger", "a stranger's long password"), loop.page_of("pathologist")
     for address in addresses:
-        assert member.request.get(loop.product.address + address).status == 200, address
-        answer = page.request.get(loop.product.address + address)
+        assert fetched(member, loop.product.address + address).status == 200, address
+        answer = fetched(page, loop.product.address + address)
         assert answer.status == 404, address
         assert answer.json()["code"] == "not_found"
     page.goto(f"{loop.product.address}/studies")
