@@ -158,3 +158,14 @@ def sign_in(page: Page, product: Product, name: str, password: str | None = None
     page.get_by_label("Password", exact=True).fill(password or product.password(name))
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/studies*")
+
+
+@pytest.fixture(scope="module")
+def admin(product: Product, browser: Browser) -> Iterator[Page]:
+    """A page on which the admin has signed in."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(30_000)
+    page = context.new_page()
+    sign_in(page, product, "admin")
+    yield page
+    context.close()

@@ -2,17 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 from skimage.measure import points_in_poly
 
 from tests.detection.makers import scattered
-from tests.e2e.conftest import Product, fetched, sign_in
+from tests.e2e.conftest import Product, fetched
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -70,14 +69,9 @@ class Counting:
 
 
 @pytest.fixture(scope="module")
-def counting(product: Product, browser: Browser) -> Iterator[Counting]:
+def counting(product: Product, admin: Page) -> Counting:
     made = json.loads(product.manage("shell", "-v", "0", "-c", MADE).splitlines()[-1])
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(30_000)
-    page = context.new_page()
-    sign_in(page, product, "admin")
-    yield Counting(product, page, **made)
-    context.close()
+    return Counting(product, admin, **made)
 
 
 def places_within(regions: list[list[list[float]]]) -> int:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from labeling.drawn.sample import PATCH_PX, labelled_points
 from labeling.drawn.tissue import Tissue
-from tests.e2e.conftest import Product, sign_in
+from tests.e2e.conftest import Product
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1800)]
 
@@ -94,15 +94,11 @@ class Lab:
 
 
 @pytest.fixture(scope="module")
-def lab(product: Product, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(SOON_MS)
+def lab(product: Product, admin: Page, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    admin.set_default_timeout(SOON_MS)
     expect.set_options(timeout=SOON_MS)
-    page = context.new_page()
-    sign_in(page, product, "admin")
-    yield Lab(product, page, tmp_path_factory.mktemp("pictures"))
+    yield Lab(product, admin, tmp_path_factory.mktemp("pictures"))
     expect.set_options(timeout=5_000)
-    context.close()
 
 
 def draw_patches(folder: Path) -> None:

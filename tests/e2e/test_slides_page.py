@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.conftest import Product, sign_in
+from tests.e2e.conftest import Product
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -49,16 +49,11 @@ class Shelf:
 
 
 @pytest.fixture(scope="module")
-def shelf(product: Product, browser: Browser) -> Iterator[Shelf]:
+def shelf(product: Product, admin: Page) -> Iterator[Shelf]:
     made = json.loads(product.manage("shell", "-v", "0", "-c", THREE_HUNDRED).splitlines()[-1])
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(30_000)
     expect.set_options(timeout=20_000)
-    page = context.new_page()
-    sign_in(page, product, "admin")
-    yield Shelf(page, f"{product.address}/studies/{made['study']}/slides")
+    yield Shelf(admin, f"{product.address}/studies/{made['study']}/slides")
     expect.set_options(timeout=None)
-    context.close()
 
 
 def test_a_search_and_a_filter_find_slides_and_stand_in_the_address(shelf: Shelf) -> None:

@@ -2,13 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.conftest import Product, fetched, sign_in
+from tests.e2e.conftest import Product, fetched
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -48,14 +47,9 @@ class Counted:
 
 
 @pytest.fixture(scope="module")
-def counted(product: Product, browser: Browser) -> Iterator[Counted]:
+def counted(product: Product, admin: Page) -> Counted:
     made = json.loads(product.manage("shell", "-v", "0", "-c", FINISHED).splitlines()[-1])
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(30_000)
-    page = context.new_page()
-    sign_in(page, product, "admin")
-    yield Counted(product, page, made["run"], f"/studies/{made['study']}/slides/{made['slide']}/detect")
-    context.close()
+    return Counted(product, admin, made["run"], f"/studies/{made['study']}/slides/{made['slide']}/detect")
 
 
 def reaching(threshold: float) -> int:

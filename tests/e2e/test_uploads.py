@@ -7,16 +7,16 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import Product, sign_in
+from tests.e2e.conftest import Product
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -88,19 +88,15 @@ class Uploads:
 
 
 @pytest.fixture(scope="module")
-def uploads(product: Product, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Uploads]:
+def uploads(product: Product, admin: Page, tmp_path_factory: pytest.TempPathFactory) -> Uploads:
     product.manage("create_study", "Sent in pieces")
     study = int(product.manage("shell", "-v", "0", "-c", STUDY).splitlines()[-1])
     file = tmp_path_factory.mktemp("scans") / "noise.tif"
     pixels = np.random.default_rng(1).integers(0, 255, (SIDE, SIDE, 3), dtype=np.uint8)
     tifffile.imwrite(file, pixels, photometric="rgb")
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(60_000)
-    page = context.new_page()
-    page.on("dialog", lambda dialog: dialog.accept())
-    sign_in(page, product, "admin")
-    yield Uploads(product, page, study, file)
-    context.close()
+    admin.set_default_timeout(60_000)
+    admin.on("dialog", lambda dialog: dialog.accept())
+    return Uploads(product, admin, study, file)
 
 
 def test_a_line_that_breaks_and_a_reload_lose_no_byte(uploads: Uploads) -> None:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from detection.nn.stain import HED_FROM_OD, OD_FROM_HED
-from tests.e2e.conftest import ROOT, Product, fetched, sign_in
+from tests.e2e.conftest import ROOT, Product, fetched
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -65,14 +65,9 @@ class Viewing:
 
 
 @pytest.fixture(scope="module")
-def viewing(product: Product, browser: Browser) -> Iterator[Viewing]:
+def viewing(product: Product, admin: Page) -> Viewing:
     made = json.loads(product.manage("shell", "-v", "0", "-c", SLIDES).splitlines()[-1])
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(30_000)
-    page = context.new_page()
-    sign_in(page, product, "admin")
-    yield Viewing(product, page, made["study"], made["slides"])
-    context.close()
+    return Viewing(product, admin, made["study"], made["slides"])
 
 
 def test_a_length_drawn_on_the_slide_sets_the_scale(viewing: Viewing) -> None:
