@@ -195,7 +195,7 @@ def test_the_summary_is_means_and_spreads():
 @pytest.mark.parametrize(
     ("options", "parts"),
     [
-        ([], {"default", "model_b", "paper_protocol"}),
+        ([], {"default", "model_b", "paper_protocol", "paper_split_first"}),
         (["--quick"], {"default"}),
         (["--folds", "--change", "epochs=1", "--change", "max_steps=0"], {"default"}),
     ],
