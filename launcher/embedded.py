@@ -40,6 +40,12 @@ SELECT 'CREATE DATABASE {DATABASE} OWNER {ROLE}' WHERE NOT EXISTS
 """  # noqa: S608 - only constants of this file
 
 
+def named_servers() -> dict[str, str]:
+    """The servers that somebody named in the environment instead of an embedded pair; empty unless both are."""
+    named = {name: os.environ.get(name, "") for name in ("DATABASE_URL", "REDIS_URL")}
+    return named if all(named.values()) else {}
+
+
 @dataclass(frozen=True)
 class Passwords:
     """Passwords of the database's owner, the app's own role and Valkey; letters, digits, - and _ only."""

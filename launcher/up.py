@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from launcher.embedded import named_servers
 from launcher.errors import LauncherError
 from launcher.home import PEOPLE, Home
 from launcher.install import install
@@ -134,8 +135,7 @@ def servers(home: Home, *, port: int | None = None) -> Iterator[tuple[dict[str, 
         The whole environment for the server's processes, and the embedded servers to watch (none where
         DATABASE_URL and REDIS_URL name others).
     """
-    if os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL"):
-        named = {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL")}
+    if named := named_servers():
         yield server_environment(home, named), []
         return
     ticker = Ticker("Starting PostgreSQL and Valkey")

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from launcher.embedded import EmbeddedServices
+from launcher.embedded import EmbeddedServices, named_servers
 from launcher.errors import LauncherError
 from launcher.home import Home
 from launcher.install import frontend_environment, has_nvidia, install
@@ -51,7 +51,7 @@ def test(*, slow: bool, faults: bool, arguments: Sequence[str]) -> int:
 
 def side_by_side() -> list[str]:
     """Several files of tests at once, but not on servers that somebody named: the processes would share them."""
-    if os.environ.get("DATABASE_URL"):
+    if named_servers():
         return []
     return ["--numprocesses", str(min(MOST_TEST_PROCESSES, cores())), "--dist", "loadfile"]
 

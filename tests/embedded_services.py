@@ -13,7 +13,7 @@ import tempfile
 
 import pytest
 
-from launcher.embedded import EmbeddedServices
+from launcher.embedded import EmbeddedServices, named_servers
 
 _OURS = "TILSCOPE_TEST_SERVICES"
 """Set where the addresses in the environment are those of another pytest process that started this one."""
@@ -28,7 +28,7 @@ def _start() -> None:
     os.environ["TILSCOPE_DEBUG"] = "0"
     os.environ.setdefault("TILSCOPE_SECRET_KEY", secrets.token_urlsafe(50))
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    if _OURS in os.environ or not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
+    if _OURS in os.environ or not named_servers():
         os.environ[_OURS] = "1"
         _services = EmbeddedServices.for_tests()
         _services.start()

@@ -17,7 +17,16 @@ from typing import Any
 
 import psycopg2
 import pytest
-from playwright.sync_api import APIResponse, Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import (
+    APIResponse,
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    Playwright,
+    expect,
+    sync_playwright,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 180
@@ -149,6 +158,36 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 def fetched(person: BrowserContext | Page, address: str) -> APIResponse:
     """Ask as a browser does: once more where the server closed the idle connection at just that moment."""
     return person.request.get(address, max_retries=3)
+
+
+@dataclass
+class StudyPage:
+    """A page on which somebody has signed in, and a study."""
+
+    product: Product
+    page: Page
+    study: int
+
+    def go(self, path: str) -> None:
+        """Go to an address of the study anew."""
+        self.page.goto("about:blank")
+        self.page.goto(f"{self.product.address}/studies/{self.study}/{path}")
+
+    def open(self, path: str) -> None:
+        """Go there, and wait for the slide."""
+        self.go(path)
+        expect(self.surface().locator("canvas").first).to_be_visible(timeout=30_000)
+        self.page.wait_for_load_state("networkidle")
+
+    def surface(self, name: str = "Slide") -> Locator:
+        """The slide itself."""
+        return self.page.get_by_role("application", name=name)
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        """Where a point from the middle of the slide's stage lies on the page."""
+        box = self.surface().bounding_box()
+        assert box
+        return box["x"] + box["width"] / 2 + x, box["y"] + box["height"] / 2 + y
 
 
 def sign_in(page: Page, product: Product, name: str, password: str | None = None) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 from skimage.measure import points_in_poly
 
 from tests.detection.makers import scattered
-from tests.e2e.conftest import Product, fetched
+from tests.e2e.conftest import Product, StudyPage, fetched
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -24,42 +24,19 @@ MANY = re.compile(r"^[\d,]*[1-9][\d,]* cells so far")
 
 
 @dataclass
-class Counting:
+class Counting(StudyPage):
     """A study with a model that finds brown discs, a large slide of thousands and six fields of some."""
 
-    product: Product
-    page: Page
-    study: int
     large: int
-    fields: list[int]
-
-    def open(self, path: str) -> None:
-        """Go there anew."""
-        self.page.goto("about:blank")
-        self.page.goto(f"{self.product.address}/studies/{self.study}/{path}")
 
     def open_large(self) -> None:
-        """Open the page on which the large slide is counted, and wait for the slide."""
+        """Open the page on which the large slide is counted."""
         self.open(f"slides/{self.large}/detect")
-        expect(self.stage.locator("canvas").first).to_be_visible(timeout=30_000)
-        self.page.wait_for_load_state("networkidle")
 
-    @property
-    def stage(self) -> Locator:
-        """The slide itself."""
-        return self.page.get_by_role("application", name="Slide")
-
-    def at(self, x: float, y: float) -> tuple[float, float]:
-        """Where a point from the middle of the slide's stage lies on the page."""
-        box = self.stage.bounding_box()
-        assert box
-        return box["x"] + box["width"] / 2 + x, box["y"] + box["height"] / 2 + y
-
-    def run_in(self, state: str) -> Locator:
-        """The count on show, once it is in this state."""
-        run = self.page.get_by_test_id("run").and_(self.page.locator(f"[data-state={state}]"))
+    def wait_for(self, number: int, state: str) -> None:
+        """Wait until this count is on show, and in this state."""
+        run = self.page.locator(f"[data-testid=run][aria-label='Count {number}'][data-state={state}]")
         expect(run).to_be_visible(timeout=SLOW_MS)
-        return run
 
     def newest(self) -> dict[str, Any]:
         """The newest count of the large slide, as the API has it."""
@@ -83,6 +60,23 @@ def places_within(regions: list[list[list[float]]]) -> int:
     return int(inside.sum())
 
 
+def test_the_cells_of_a_whole_slide_come_in_while_it_is_counted(counting: Counting) -> None:
+    counting.open_large()
+    assert not counting.page.evaluate(f"({PAINTED})()")
+    counting.page.get_by_role("button", name="Count cells").click()
+    expect(counting.page.get_by_test_id("found")).to_have_text(MANY, timeout=SLOW_MS)
+    early = counting.page.get_by_test_id("found").inner_text()
+    counting.page.wait_for_function(PAINTED)
+    counting.wait_for(1, "running")
+    counting.page.reload()
+    counting.wait_for(1, "done")
+    run = counting.newest()
+    assert run["regions"] is None
+    assert int(early.split()[0].replace(",", "")) < run["count"]
+    assert run["count"] == pytest.approx(len(scattered(SIDE, SIDE)), rel=0.01)
+    expect(counting.page.get_by_test_id("count")).to_have_text(f"{run['count']:,}")
+
+
 def test_a_rectangle_and_a_polygon_are_counted_and_nothing_else(counting: Counting) -> None:
     counting.open_large()
     mouse = counting.page.mouse
@@ -99,7 +93,7 @@ def test_a_rectangle_and_a_polygon_are_counted_and_nothing_else(counting: Counti
     counting.page.keyboard.press("Enter")
     expect(counting.page.get_by_text("Region 2")).to_be_visible()
     counting.page.get_by_role("button", name="Count cells").click()
-    counting.run_in("done")
+    counting.wait_for(2, "done")
     run = counting.newest()
     assert [len(region) for region in run["regions"]] == [4, 3]
     planted = places_within(run["regions"])
@@ -108,28 +102,12 @@ def test_a_rectangle_and_a_polygon_are_counted_and_nothing_else(counting: Counti
     expect(counting.page.get_by_test_id("count")).to_have_text(f"{run['count']:,}")
 
 
-def test_the_cells_of_a_whole_slide_come_in_while_it_is_counted(counting: Counting) -> None:
-    counting.open_large()
-    counting.page.get_by_role("button", name="Count cells").click()
-    expect(counting.page.get_by_test_id("found")).to_have_text(MANY, timeout=SLOW_MS)
-    early = counting.page.get_by_test_id("found").inner_text()
-    counting.page.wait_for_function(PAINTED)
-    counting.run_in("running")
-    counting.page.reload()
-    counting.run_in("done")
-    run = counting.newest()
-    assert run["regions"] is None
-    assert int(early.split()[0].replace(",", "")) < run["count"]
-    assert run["count"] == pytest.approx(len(scattered(SIDE, SIDE)), rel=0.01)
-    expect(counting.page.get_by_test_id("count")).to_have_text(f"{run['count']:,}")
-
-
 def test_a_cancel_ends_a_count_for_good(counting: Counting) -> None:
     counting.open_large()
     counting.page.get_by_role("button", name="Count cells").click()
     expect(counting.page.get_by_test_id("found")).to_have_text(MANY, timeout=SLOW_MS)
     counting.page.get_by_role("button", name="Cancel").click()
-    counting.run_in("cancelled")
+    counting.wait_for(3, "cancelled")
     counting.page.wait_for_timeout(BLOCK_MS)
     done = counting.newest()["progress"]["done"]
     counting.page.reload()
@@ -141,7 +119,7 @@ def test_a_cancel_ends_a_count_for_good(counting: Counting) -> None:
 
 
 def test_six_fields_are_counted_at_once(counting: Counting) -> None:
-    counting.open("counts")
+    counting.go("counts")
     for number in range(2, FIELDS + 2):
         counting.page.get_by_role("checkbox", name=f"Select S{number:03}").check()
     expect(counting.page.get_by_text("6 selected")).to_be_visible()
@@ -177,6 +155,5 @@ current_model(study, folder / "model.safetensors")
 sizes = [({SIDE}, {SIDE}), *[{FIELD}] * {FIELDS}]
 slides = [store_slide(study, disc_field(*size, scattered(*size, seed=7 + n)), folder, number=n + 1, uploaded_by=admin,
                       mpp=0.5) for n, size in enumerate(sizes)]
-large, *fields = [slide.pk for slide in slides]
-print(json.dumps({{"study": study.pk, "large": large, "fields": fields}}))
+print(json.dumps({{"study": study.pk, "large": slides[0].pk}}))
 """

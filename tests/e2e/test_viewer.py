@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from detection.nn.stain import HED_FROM_OD, OD_FROM_HED
-from tests.e2e.conftest import ROOT, Product, fetched
+from tests.e2e.conftest import ROOT, Product, StudyPage, fetched
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -24,30 +24,10 @@ CELLS = {(700, 500): BROWN, (300, 200): BLUE}
 
 
 @dataclass
-class Viewing:
+class Viewing(StudyPage):
     """A page of a study with three slides, the last one without a scale."""
 
-    product: Product
-    page: Page
-    study: int
     slides: list[int]
-
-    def open(self, path: str) -> None:
-        """Go there anew, and wait for the slide."""
-        self.page.goto("about:blank")
-        self.page.goto(f"{self.product.address}/studies/{self.study}/{path}")
-        expect(self.surface().locator("canvas").first).to_be_visible(timeout=SLOW_MS)
-        self.page.wait_for_load_state("networkidle")
-
-    def surface(self, name: str = "Slide") -> Locator:
-        """The slide itself."""
-        return self.page.get_by_role("application", name=name)
-
-    def at(self, x: float, y: float) -> tuple[float, float]:
-        """Where a point from the middle of the slide's stage lies on the page."""
-        box = self.surface().bounding_box()
-        assert box
-        return box["x"] + box["width"] / 2 + x, box["y"] + box["height"] / 2 + y
 
     def json(self, path: str) -> Any:
         """Ask the API."""

@@ -156,6 +156,7 @@ def test_processes_do_not_share_servers_that_somebody_named(monkeypatch):
     monkeypatch.delenv("DATABASE_URL", raising=False)
     assert verbs.side_by_side() == ["--numprocesses", "4", "--dist", "loadfile"]
     monkeypatch.setenv("DATABASE_URL", "postgres://somebody")
+    monkeypatch.setenv("REDIS_URL", "redis://somebody")
     assert verbs.side_by_side() == []
 
 

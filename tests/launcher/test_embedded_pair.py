@@ -233,6 +233,22 @@ def test_a_machine_without_binaries_is_told_what_to_do(tmp_path):
         binaries.find_binaries(tmp_path)
 
 
+def test_each_process_of_a_test_run_has_servers_of_its_own(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / f"test_{name}.py").write_text(
+            f"import os\ndef test_it():\n    open(os.environ['{name}'], 'w').write(os.environ['REDIS_URL'])\n"
+        )
+    named = ("DATABASE_URL", "REDIS_URL", "TILSCOPE_TEST_SERVICES")
+    environment = {name: value for name, value in os.environ.items() if name not in named}
+    environment |= {name: str(tmp_path / name) for name in ("one", "two")}
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "tests.embedded_services", "-p", "no:django", "-p", "no:cacheprovider",
+         "-n", "2", "--dist", "loadfile", "--rootdir", str(tmp_path), "-c", "/dev/null", str(tmp_path)],
+        env=environment, cwd=ROOT, check=True, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert (tmp_path / "one").read_text() != (tmp_path / "two").read_text()
+
+
 @pytest.mark.faults
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_test_run_that_is_interrupted_leaves_nothing(tmp_path, number):
