@@ -271,3 +271,16 @@ def test_whatever_the_directory_says_nothing_breaks(data, sound, tmp_path_factor
 def test_no_bytes_break_the_jpeg_writer(tile, tables):
     for start in (b"", b"\xff\xd8"):
         assert whole_jpeg(start + tile, tables and start + tables, size=(SIDE, SIDE), is_ycbcr=True) is None
+
+
+def test_what_is_counted_is_read_strictly(pixels, tmp_path):
+    """A decoder that only shows pictures takes a tile with overwritten bytes; for a count it is an area not read."""
+    tiles = [encoded(part) for part in cut(pixels)]
+    middle = len(tiles[0]) // 2
+    tiles[0] = tiles[0][:middle] + b"\x55" * 16 + tiles[0][middle + 16 :]
+    with SlideReader(write(tmp_path / "s.tif", tiles)) as reader:
+        assert reader.look((0, 0, SIDE, SIDE), 1.0) is not None
+        _, mask = reader.read(0, 0, WIDTH, HEIGHT)
+        assert not mask[:SIDE, :SIDE].any()
+        assert mask[:, SIDE:].all()
+        assert mask[SIDE:].all()
