@@ -10,7 +10,6 @@ import io
 import shutil
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -26,6 +25,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from bench.measure import main
+from launcher.processes import web_command
 
 COUNT, SEED = 1_000_000, 20
 WIDTH, HEIGHT, MPP = 80_000, 100_000, 0.25
@@ -79,9 +79,7 @@ def web_server() -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", "config.wsgi", f"--bind=127.0.0.1:{port}", "--threads=8",
-               "--worker-class=gthread", "--log-level=error"]  # fmt: skip
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(web_command(port))
     address = f"http://127.0.0.1:{port}"
     try:
         for _ in range(200):

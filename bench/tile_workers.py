@@ -1,14 +1,24 @@
-"""Gunicorn's hooks for the bench: each worker that has loaded its application says so."""
+"""Each process of a tile server that has loaded its application says so: ours, and the others' by gunicorn's hook."""
 
 import os
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from config.web import warm_application
+
+
+def our_application() -> Any:
+    """Load what the product's server loads."""
+    application = warm_application()
+    say_ready()
+    return application
+
 
 def post_worker_init(worker: Any) -> None:
-    """Do what the server itself does here, then leave a file with the worker's process id as its name."""
-    own = os.environ.get("TILSCOPE_BENCH_HOOKS")
-    if own:
-        import_module(own).post_worker_init(worker)
-    (Path(os.environ["TILSCOPE_BENCH_READY"]) / str(worker.pid)).touch()
+    """Say it for one of gunicorn's processes."""
+    say_ready()
+
+
+def say_ready() -> None:
+    """Leave a file with the process's id as its name."""
+    (Path(os.environ["TILSCOPE_BENCH_READY"]) / str(os.getpid())).touch()

@@ -1,10 +1,10 @@
 """Tiles as a viewer asks for them: how long the first look takes, and how many a second come once all is warm.
 
 The product is started as ``./run up`` starts it, with real sessions of eight people and its check of who may see what;
-beside it, with as many processes and threads and nobody asked for a session, OpenSlide's own deep-zoom example and
-large_image. Servers and clients share two cores (eight clients in one thread with raw sockets). Slides: one of
-100,000 × 80,000 px made of drawn tissue on glass, whose tiles lie in the file as the viewer wants them, and a real SVS
-of tiles of 240 px, which have to be drawn; TILSCOPE_REAL_DATA names its folder.
+beside it, under gunicorn with as many processes and threads and nobody asked for a session, OpenSlide's own deep-zoom
+example and large_image. Servers and clients share two cores (eight clients in one thread with raw sockets). Slides:
+one of 100,000 × 80,000 px made of drawn tissue on glass, whose tiles lie in the file as the viewer wants them, and a
+real SVS of tiles of 240 px, which have to be drawn; TILSCOPE_REAL_DATA names its folder.
 
 Cold: fresh processes, each tile once, in the order of somebody who zooms in here and there. Warm: the same tiles
 again, in another order. Milliseconds and tiles a second belong to a machine and its load; the ratios are the figures
@@ -36,7 +36,7 @@ from bench.tile_clients import Heard, load
 from bench.tile_peers import deepzoom_grid, large_image_grid
 from labeling.slides.reader import SlideReader
 from labeling.slides.tiles import TilePyramid
-from launcher.paths import ROOT
+from launcher.paths import ROOT, venv_program
 from launcher.processes import web_command
 
 if TYPE_CHECKING:
@@ -46,7 +46,6 @@ CLIENTS, CORES, SEED = 8, 2, 3
 LOOKS, LEVELS_OF_A_LOOK, VIEW = 20, 6, (6, 4)
 WARM_S = 6.0
 ROUNDS = 3
-OUR_HOOKS = "config.gunicorn"
 REAL = Path("slides") / "CMU-1-Small-Region.svs"
 PEERS = {
     "openslide": ("openslide-python", "bench.tile_peers:openslide_example", deepzoom_grid),
@@ -65,22 +64,18 @@ class Server:
         port: it listens on.
         paths: of each slide, its tiles in the order of somebody who looks around.
         cookies: one header line for each client.
-        hooks: module of its own gunicorn settings, if it has any.
     """
 
     command: list[str]
     port: int
     paths: dict[str, list[str]]
     cookies: list[str]
-    hooks: str = ""
 
     @contextmanager
     def running(self) -> Iterator[list[int]]:
         """Start it afresh; gives the process ids of its workers, which have loaded all they need."""
         with tempfile.TemporaryDirectory() as folder:
-            command = [*self.command, "--config=python:bench.tile_workers"]
-            hooks = {"TILSCOPE_BENCH_READY": folder, "TILSCOPE_BENCH_HOOKS": self.hooks}
-            process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **hooks})
+            process = subprocess.Popen(self.command, cwd=ROOT, env={**os.environ, "TILSCOPE_BENCH_READY": folder})
             try:
                 yield _wait_for(Path(folder), workers=_number(self.command, "--workers"))
             finally:
@@ -184,7 +179,8 @@ def our_server(slides: dict[str, Path]) -> Server:
         for name, path in slides.items()
     }
     port = free_port()
-    return Server(web_command(port), port, paths, [signed_in(study, n) for n in range(CLIENTS)], OUR_HOOKS)
+    command = ["bench.tile_workers:our_application" if ":" in part else part for part in web_command(port)]
+    return Server(command, port, paths, [signed_in(study, n) for n in range(CLIENTS)])
 
 
 def taken_in(study: "Study", owner: "User", path: Path) -> int:
@@ -226,10 +222,15 @@ def our_grid(path: Path) -> Grid:
 
 
 def peer(app: str, grid: Callable[[Path], Grid], slides: dict[str, Path]) -> Server:
-    """One of the others, with our number of processes and threads."""
+    """One of the others under gunicorn, with our number of processes and threads."""
     port = free_port()
     paths = {name: _addresses(f"/{name}/{{}}/{{}}_{{}}", grid(path)) for name, path in slides.items()}
-    return Server([app if part == "config.wsgi" else part for part in web_command(port)], port, paths, [""] * CLIENTS)
+    workers, threads = (_number(web_command(port), option) for option in ("--workers", "--blocking-threads"))
+    command = [
+        *[venv_program("gunicorn"), app, f"--bind=127.0.0.1:{port}", "--config=python:bench.tile_workers"],
+        *["--worker-class=gthread", f"--workers={workers}", f"--threads={threads}", "--no-control-socket"],
+    ]
+    return Server(command, port, paths, [""] * CLIENTS)
 
 
 def _addresses(form: str, grid: Grid) -> list[str]:

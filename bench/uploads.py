@@ -1,6 +1,6 @@
 """One large file over loopback to the real web process: megabytes a second, and the memory of web meanwhile.
 
-gunicorn and the slides worker run as ``./run up`` starts them. The naive way is measured in the same run: the same file
+Web server and slides worker run as ``./run up`` starts them. The naive way is measured in the same run: the same file
 copied to the same disk, synced, and hashed. The ratio is a figure to keep, so is what web computes a gigabyte: other
 programs on the machine hardly change it. ``arrived`` is when the last byte is acknowledged, ``whole`` when the worker
 has hashed the file and its slide is there. Small uploads warm web first: what it loads once is no growth.

@@ -65,16 +65,17 @@ def _process(name: str, command: list[str], *, env: Mapping[str, str], home: Pat
 def web_command(port: int) -> list[str]:
     """How the web server is started."""
     return [
-        venv_program("gunicorn"),
-        "config.wsgi",
-        "--config=python:config.gunicorn",
-        f"--bind=127.0.0.1:{port}",
-        "--worker-class=gthread",
+        venv_program("granian"),
+        "config.web:warm_application",
+        "--factory",
+        "--interface=wsgi",
+        "--http=1",
+        f"--port={port}",
         f"--workers={max(2, min(4, cores()))}",
-        "--threads=8",
-        "--timeout=120",
-        "--graceful-timeout=5",
-        "--no-control-socket",
+        "--blocking-threads=8",
+        "--blocking-threads-idle-timeout=600",
+        "--respawn-failed-workers",
+        "--workers-kill-timeout=5",
     ]
 
 

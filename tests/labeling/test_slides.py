@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from PIL import Image
 
-from config.gunicorn import READ_FIRST
+from config.web import READ_FIRST
 from labeling import media
 from labeling.apis.images import DECISION_S
 from labeling.choices import Role, SlideState

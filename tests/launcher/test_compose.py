@@ -10,6 +10,7 @@ import tempfile
 import threading
 import urllib.error
 import urllib.request
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -53,8 +54,9 @@ def test_every_command_has_its_entry_point(name):
     if program == "python":
         assert arguments[0] == "manage.py"
         assert arguments[1] in get_commands()
-    elif program == "gunicorn":
-        assert find_spec(arguments[0]) is not None
+    elif program == "granian":
+        module, _, factory = arguments[0].partition(":")
+        assert callable(getattr(import_module(module), factory))
     else:
         assert program == "celery"
         assert arguments[:2] == ["-A", "config"]
@@ -66,9 +68,8 @@ def test_every_command_has_its_entry_point(name):
 def test_every_command_line_is_understood(name):
     """The programs themselves read the options: a wrong one ends them before anything starts."""
     program, *arguments = words(name)
-    check = ["--check-config"] if program == "gunicorn" else ["--help"]
     result = subprocess.run(
-        [ROOT / ".venv" / "bin" / program, *arguments, *check], cwd=ROOT, capture_output=True, text=True, timeout=120
+        [ROOT / ".venv" / "bin" / program, *arguments, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=120
     )
     assert result.returncode == 0, result.stderr
 

@@ -1,45 +1,46 @@
-"""gunicorn's settings file: what each process of the web server does before it answers anybody."""
+"""The application as each process of the web server loads it: with all done that can be done before anybody asks."""
 
 import gc
 import logging
-from concurrent.futures import ThreadPoolExecutor, wait
-from threading import Barrier
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 
+from django.core.handlers.wsgi import WSGIHandler
+
 LIVE = "/api/health/live"
 READ_FIRST = ("sessions.Session", "labeling.User", "labeling.Slide", "labeling.Membership")
-"""What tells who may see a tile: the first look at it takes the database several times as long on each connection."""
-MOST_S = 10.0
+"""What tells who may see a tile: the first look at it takes the database several times as long."""
 
 logger = logging.getLogger(__name__)
 
 
-def post_worker_init(worker: Any) -> None:
-    """Let every thread answer one request, connect to the database and read there.
+def warm_application() -> WSGIHandler:
+    """Load it, answer one request and read from the database.
 
     A viewer asks for many tiles at once. Else the first people would wait while all threads load, in the same moment,
-    what is made on first use, and connect. What is loaded by then stays: nobody has to wait while all of it is searched
-    for garbage, a tenth of a second each time.
+    what is made on first use. What is loaded by then stays: nobody has to wait while all of it is searched for garbage,
+    a tenth of a second each time.
     """
-    threads: ThreadPoolExecutor = worker.tpool
-    all_started = Barrier(worker.cfg.threads)
-    wait([threads.submit(_warm_up, worker.wsgi, all_started) for _ in range(worker.cfg.threads)], timeout=MOST_S)
+    from config.wsgi import application
+
+    _warm_up(application)
     gc.collect()
     gc.freeze()
+    return application
 
 
-def _warm_up(application: Any, all_started: Barrier) -> None:
+def _warm_up(application: WSGIHandler) -> None:
     from django.apps import apps
-    from django.db import DatabaseError
+    from django.db import DatabaseError, connections
 
-    all_started.wait(timeout=MOST_S)  # else one quick thread would do it for the others
     try:
-        application(_request(), lambda status, headers: None).close()
+        application(_request(), lambda status, headers, exc_info=None: print).close()
         for name in READ_FIRST:
             apps.get_model(name).objects.order_by("pk").first()
     except DatabaseError:
         logger.warning("The database does not answer yet; each request will try again.")
+    finally:
+        connections.close_all()  # the threads that answer have their own
 
 
 def _request() -> dict[str, Any]:
