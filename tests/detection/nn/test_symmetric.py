@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from detection.nn.errors import TrainingError
 from detection.nn.evaluation import predict
@@ -51,9 +52,28 @@ def test_an_untied_network_computes_the_same_with_plain_weights():
     plain = untied(network)
     assert plain.state_dict().keys() == PaperNet(SHAPE).state_dict().keys()
     images = toy_patches(4, 2).images
-    assert np.array_equal(predict(plain, images), predict(network, images))
+    assert predict(plain, images) == pytest.approx(predict(network, images), abs=1e-6)
     again = untied(network)
     assert all(torch.equal(one, two) for one, two in zip(plain.parameters(), again.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("name", ["fc1", "fc2"])
+def test_a_layer_that_turns_what_it_sees_learns_as_one_with_full_weights(name):
+    network = learned_a_little()
+    layer = getattr(network, name)
+    width = layer.weight.shape[1]
+    torch.manual_seed(5)
+    seen, way = torch.randn(6, width, requires_grad=True), torch.randn(6, SHAPE.fc)
+    found = {}
+    for title, answer in {
+        "turned views": layer(seen),
+        "full weights": functional.linear(seen, layer.weight, layer.bias),
+    }.items():
+        asked = [seen, layer.one, layer.one_bias]
+        found[title] = [answer.detach(), *torch.autograd.grad((answer * way).sum(), asked)]
+    for one, two in zip(*found.values(), strict=True):
+        assert one.abs().max() > 0.1
+        assert torch.allclose(one, two, rtol=1e-4, atol=1e-5)
 
 
 def test_one_filter_in_eight_is_learned():
