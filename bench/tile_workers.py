@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 from typing import Any
 
-from config.web import warm_application
-
 
 def our_application() -> Any:
     """Load what the product's server loads."""
+    from config.web import warm_application  # nothing of it in the others' processes
+
     application = warm_application()
     say_ready()
     return application

@@ -2,10 +2,15 @@
 
 import gc
 import logging
+from collections.abc import Callable
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 
-from django.core.handlers.wsgi import WSGIHandler
+from django.apps import apps
+from django.conf import settings
+from django.db import DatabaseError, connections
+
+Application = Callable[..., Any]
 
 LIVE = "/api/health/live"
 READ_FIRST = ("sessions.Session", "labeling.User", "labeling.Slide", "labeling.Membership")
@@ -14,7 +19,7 @@ READ_FIRST = ("sessions.Session", "labeling.User", "labeling.Slide", "labeling.M
 logger = logging.getLogger(__name__)
 
 
-def warm_application() -> WSGIHandler:
+def warm_application() -> Application:
     """Load it, answer one request and read from the database.
 
     A viewer asks for many tiles at once. Else the first people would wait while all threads load, in the same moment,
@@ -29,12 +34,9 @@ def warm_application() -> WSGIHandler:
     return application
 
 
-def _warm_up(application: WSGIHandler) -> None:
-    from django.apps import apps
-    from django.db import DatabaseError, connections
-
+def _warm_up(application: Application) -> None:
     try:
-        application(_request(), lambda status, headers, exc_info=None: print).close()
+        application(_request(), lambda status, headers: None).close()
         for name in READ_FIRST:
             apps.get_model(name).objects.order_by("pk").first()
     except DatabaseError:
@@ -44,8 +46,6 @@ def _warm_up(application: WSGIHandler) -> None:
 
 
 def _request() -> dict[str, Any]:
-    from django.conf import settings
-
     environ: dict[str, Any] = {}
     setup_testing_defaults(environ)
     host = next((name.lstrip(".*") for name in settings.ALLOWED_HOSTS), "") or "localhost"

@@ -8,11 +8,10 @@ Source: Cohen and Welling 2016 (group equivariant networks, p4m); Veeling et al.
 
 from collections.abc import Iterator
 from operator import attrgetter
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from torch.nn.utils import parametrize
 
@@ -81,25 +80,6 @@ class _Repeated(nn.Module):
         return full.index_select(self.axis, firsts)
 
 
-class _Views(torch.autograd.Function):
-    """What a fully connected layer sees in all forms: (N, n) to (8·N, n), the forms of one row side by side.
-
-    Torch's own gradient of ``index_select`` adds column by column; a gather and a sum take a twentieth of the time.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, seen: Tensor, order: Tensor, back: Tensor) -> Tensor:
-        ctx.save_for_backward(back)
-        return seen.index_select(1, order).view(-1, seen.shape[1])
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        (back,) = ctx.saved_tensors
-        width = gradient.shape[1]
-        return gradient.view(-1, FORMS * width).index_select(1, back).view(-1, FORMS, width).sum(dim=1), None, None
-
-
 class _TiedLinear(nn.Module):
     """A fully connected layer of one row in eight, which turns what it sees instead of its weights.
 
@@ -112,7 +92,6 @@ class _TiedLinear(nn.Module):
     """
 
     order: Tensor
-    back: Tensor
 
     def __init__(self, plain: nn.Linear, *, side: int) -> None:
         super().__init__()
@@ -123,9 +102,7 @@ class _TiedLinear(nn.Module):
         numbers = torch.arange(float(places)).view(1, 1, *self.one.shape[2:])
         taken = _Turned(torch.empty(FORMS, places), forms_in=FORMS, side=side)(numbers).long()
         first = torch.arange(0, plain.in_features, places).view(1, -1, 1)  # of each filter it sees
-        form = torch.arange(0, FORMS * plain.in_features, plain.in_features).view(-1, 1, 1)
         self.register_buffer("order", (first + taken.argsort(dim=1).unsqueeze(1)).flatten(), persistent=False)
-        self.register_buffer("back", (form + first + taken.unsqueeze(1)).flatten(), persistent=False)
 
     @property
     def weight(self) -> Tensor:
@@ -138,7 +115,7 @@ class _TiedLinear(nn.Module):
         return self.one_bias.repeat_interleave(FORMS)
 
     def forward(self, seen: Tensor) -> Tensor:
-        views = cast(Tensor, _Views.apply(seen, self.order, self.back))
+        views = seen.index_select(1, self.order).view(len(seen) * FORMS, -1)
         found = functional.linear(views, self.one.flatten(1), self.one_bias)
         return found.view(len(seen), FORMS, -1).transpose(1, 2).flatten(1)
 

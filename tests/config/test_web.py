@@ -23,7 +23,7 @@ def statuses(monkeypatch):
     def watched(environ, start_response):
         def start(status, headers, exc_info=None):
             found.append(status)
-            return start_response(status, headers, exc_info)
+            return start_response(status, headers)
 
         return application(environ, start)
 
@@ -45,11 +45,12 @@ def test_a_process_has_answered_and_read_before_it_is_asked(over_https, statuses
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_starts_without_a_database_too(statuses, monkeypatch):
+def test_it_starts_without_a_database_too(statuses, monkeypatch, caplog):
     def refuse(self):
         raise DatabaseError
 
     monkeypatch.setattr("django.db.backends.postgresql.base.DatabaseWrapper.connect", refuse)
     connections.close_all()
     assert web.warm_application() is wsgi.application
-    assert statuses
+    assert statuses == ["200 OK"]
+    assert "does not answer yet" in caplog.text

@@ -38,11 +38,12 @@ class Web:
         """Start it and wait until it answers."""
         self.process.start()
         began = time.monotonic()
-        while not self._answers():
+        while not self.answers():
             assert time.monotonic() - began < START_S, self.process.log_tail(60)
             time.sleep(0.1)
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Tell whether it lives."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/health/live", timeout=5):
                 return True

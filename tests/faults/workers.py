@@ -107,9 +107,13 @@ class FreezeWorker(KilledWorker):
 def kill_guarded(process: GuardedProcess) -> None:
     """SIGKILL the whole process group behind a guard, and wait for the guard's end."""
     assert process.guard is not None
-    children = Path(f"/proc/{process.guard.pid}/task/{process.guard.pid}/children").read_text()
-    os.killpg(int(children.split()[0]), signal.SIGKILL)
+    os.killpg(children_of(process.guard.pid)[0], signal.SIGKILL)
     process.guard.wait(10)
+
+
+def children_of(pid: int) -> list[int]:
+    """Processes that this one's first thread started, oldest first."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def worker_environment() -> dict[str, str]:
