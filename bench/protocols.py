@@ -14,6 +14,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -127,19 +128,21 @@ def learn(patches: PatchSet, groups: Sequence[Hashable], config: TrainingConfig,
 
 
 Row = dict[str, float]
+Work = Callable[[], Row]
 
 
-def each(work: Callable[[int], Row], count: int, *, jobs: int) -> list[Row]:
-    """Call with 0, 1, … ``count`` − 1; several jobs work side by side, in processes of one thread each."""
-    jobs = min(jobs, count)
+def each(works: Sequence[Work], *, jobs: int) -> list[Row]:
+    """Do all of them; several jobs work side by side, in processes of one thread each."""
+    jobs = min(jobs, len(works))
     if jobs == 1:
-        return [work(number) for number in range(count)]
+        return [work() for work in works]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, context, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        return list(pool.map(work, range(count)))
+        return [future.result() for future in [pool.submit(work) for work in works]]
 
 
-def cross_validate(
+def cross_validation(
+    title: str,
     patches: PatchSet,
     groups: Sequence[Hashable],
     config: TrainingConfig,
@@ -147,28 +150,34 @@ def cross_validate(
     k: int,
     first: int | None = None,
     seed: int,
-    jobs: int = 1,
-) -> list[Row]:
-    """Train without each fold and test on it.
+) -> list[Work]:
+    """Prepare to train without each fold and to test on it.
 
     Args:
+        title: said with each fold's figures.
         patches: all of them.
         groups: of each patch; a group stands in one fold.
         config: the recipe.
         k: number of folds.
         first: stop after so many folds.
         seed: of folds and trainings.
-        jobs: folds at once, each on one thread.
 
     Returns:
-        Scores of each fold, percent.
+        What gives the scores of each fold, percent.
     """
     fold = folds(groups, patches.labels, k=k, seed=seed)
-    return each(partial(_fold, patches, list(groups), config, fold, seed), k if first is None else first, jobs=jobs)
+    numbers = range(k if first is None else first)
+    return [partial(_fold, title, patches, list(groups), config, fold, seed, number) for number in numbers]
 
 
 def _fold(
-    patches: PatchSet, groups: list[Hashable], config: TrainingConfig, fold: NDArray[np.int64], seed: int, number: int
+    title: str,
+    patches: PatchSet,
+    groups: list[Hashable],
+    config: TrainingConfig,
+    fold: NDArray[np.int64],
+    seed: int,
+    number: int,
 ) -> Row:
     began = time.monotonic()
     inside = fold != number
@@ -176,7 +185,7 @@ def _fold(
     outcome = learn(patches.take(np.flatnonzero(inside)), learned, config, seed=seed + number)
     scores = evaluate(outcome.model, patches.take(~inside), outcome.threshold)
     found = {name: 100 * getattr(scores, name) for name in ("accuracy", "precision", "recall", "f1")}
-    _tell(number, int(fold.max()) + 1, found, outcome, began)
+    _tell(f"{title}, fold {number + 1}/{int(fold.max()) + 1}", found, outcome, began)
     return found
 
 
@@ -195,17 +204,15 @@ def away_from(corners: NDArray[np.int64], inside: NDArray[np.bool_]) -> NDArray[
     return np.asarray((corners[:, 0] < low - GUARD_PX) | (corners[:, 0] > high + GUARD_PX))
 
 
-def judge_by_place(
-    known: PatchSet, place: Micrograph, config: TrainingConfig, *, k: int, seed: int, jobs: int = 1
-) -> list[Row]:
-    """Train on the paper's patches and all strips but one, and test on that one.
+def by_place(known: PatchSet, place: Micrograph, config: TrainingConfig, *, k: int, seed: int) -> list[Work]:
+    """Prepare to train on the paper's patches and all strips but one, and to test on that one.
 
     Returns:
-        By strip, percent: ``negatives_refused`` (brown, not lymphocytes), ``positive_recall`` and
+        What gives, by strip, percent: ``negatives_refused`` (brown, not lymphocytes), ``positive_recall`` and
         ``background_refused`` (blue nuclei), where the strip holds such patches; as ``standing_…`` of those patches
         alone whose label was not taken back.
     """
-    return each(partial(_strip, known, place, config, k, seed), k, jobs=jobs)
+    return [partial(_strip, known, place, config, k, seed, number) for number in range(k)]
 
 
 def _strip(known: PatchSet, place: Micrograph, config: TrainingConfig, k: int, seed: int, number: int) -> Row:
@@ -221,7 +228,7 @@ def _strip(known: PatchSet, place: Micrograph, config: TrainingConfig, k: int, s
     called = predict(outcome.model, place.patches.images[inside]) >= outcome.threshold
     undisputed = _shares(place.names[inside & standing], called[standing[inside]])
     found = _shares(place.names[inside], called) | {f"standing_{name}": share for name, share in undisputed.items()}
-    _tell(number, k, found, outcome, began)
+    _tell(f"strip {number + 1}/{k}", found, outcome, began)
     return found
 
 
@@ -251,13 +258,13 @@ def summary(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return found
 
 
-def announced(title: str, work: Callable[[], list[Row]]) -> dict[str, float]:
-    """Say what is measured, measure it, and average."""
-    print(f"{title} …", file=sys.stderr, flush=True)
-    return summary(work())
+def averaged(trials: Mapping[str, Sequence[Work]], *, jobs: int) -> dict[str, dict[str, float]]:
+    """Do the work of all trials, so many at once whichever they belong to, and average each."""
+    rows = iter(each([work for works in trials.values() for work in works], jobs=jobs))
+    return {name: summary(list(islice(rows, len(works)))) for name, works in trials.items()}
 
 
-def _tell(number: int, k: int, found: Mapping[str, float], outcome: TrainingOutcome, began: float) -> None:
+def _tell(title: str, found: Mapping[str, float], outcome: TrainingOutcome, began: float) -> None:
     words = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
     how = f"{outcome.steps} steps, {outcome.stopped_because}, {time.monotonic() - began:.0f} s"
-    print(f"  fold {number + 1}/{k}: {words}; {how}", file=sys.stderr, flush=True)
+    print(f"  {title}: {words}; {how}", file=sys.stderr, flush=True)

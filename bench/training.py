@@ -10,7 +10,6 @@ spread. The patches are found through TILSCOPE_REAL_DATA.
 
 import argparse
 import json
-from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,10 @@ from torch.optim import AdamW
 
 from bench.measure import best_of, machine, report
 from bench.protocols import (
-    announced,
-    cross_validate,
+    averaged,
+    by_place,
+    cross_validation,
     eight_copies,
-    judge_by_place,
     micrograph,
     names_of,
     paper_patches,
@@ -49,23 +48,21 @@ def scores(data: Path, recipe: TrainingConfig, jobs: int) -> dict[str, Any]:
     origins = np.repeat(names, len(copies) // len(patches)).tolist()
     paper = PRESETS["paper"]
     paper = paper.changed(**NO_AUGMENTATION, max_steps=min(PAPER_STEPS, paper.max_steps))
-    return {
-        "default": _validated("default recipe", patches, names, recipe, jobs),
-        "model_b": _validated("model B, no augmentation", patches, names, PRESETS["model-b"], jobs),
-        "paper_protocol": _validated(
-            "the paper's recipe and protocol, copies before the split",
-            copies, range(len(copies)), paper, jobs, first=PAPER_FOLDS,
-        ),
-        "paper_split_first": _validated(
-            "the paper's recipe, split before the copies", copies, origins, paper, jobs, first=PAPER_FOLDS
-        ),
-    }  # fmt: skip
+    few = {"k": FOLDS, "first": PAPER_FOLDS, "seed": SEED}
+    trials = {
+        "default": cross_validation("default recipe", patches, names, recipe, k=FOLDS, seed=SEED),
+        "model_b": cross_validation("model B, no augmentation", patches, names, PRESETS["model-b"], k=FOLDS, seed=SEED),
+        "paper_protocol": cross_validation("the paper's recipe and protocol", copies, range(len(copies)), paper, **few),
+        "paper_split_first": cross_validation("the paper's recipe, split first", copies, origins, paper, **few),
+    }
+    return averaged(trials, jobs=jobs)
 
 
 def folds(data: Path, recipe: TrainingConfig, jobs: int, *, first: int | None = None) -> dict[str, Any]:
     """Cross-validate the default recipe alone, on all folds or the ``first`` of them."""
     patches = paper_patches(data)
-    return {"default": _validated("default recipe", patches, names_of(patches), recipe, jobs, first=first)}
+    works = cross_validation("default recipe", patches, names_of(patches), recipe, k=FOLDS, first=first, seed=SEED)
+    return averaged({"default": works}, jobs=jobs)
 
 
 def quick(data: Path, recipe: TrainingConfig, jobs: int) -> dict[str, Any]:
@@ -73,28 +70,10 @@ def quick(data: Path, recipe: TrainingConfig, jobs: int) -> dict[str, Any]:
     return folds(data, recipe, jobs, first=1)
 
 
-def _validated(
-    title: str,
-    patches: PatchSet,
-    groups: Sequence[Hashable],
-    recipe: TrainingConfig,
-    jobs: int,
-    *,
-    first: int | None = None,
-) -> dict[str, float]:
-    title = title if first is None else f"{title}, {first} of {FOLDS} folds"
-    return announced(title, lambda: cross_validate(patches, groups, recipe, k=FOLDS, first=first, seed=SEED, jobs=jobs))
-
-
 def hard(data: Path, recipe: TrainingConfig, jobs: int) -> dict[str, Any]:
     """Four strips of a later micrograph, whose negatives are brown."""
     place, known = micrograph(data), paper_patches(data)
-    return {
-        "hard": announced(
-            "brown non-lymphocytes by place",
-            lambda: judge_by_place(known, place, recipe, k=STRIPS, seed=SEED, jobs=jobs),
-        )
-    }
+    return averaged({"hard": by_place(known, place, recipe, k=STRIPS, seed=SEED)}, jobs=jobs)
 
 
 def noise(count: int) -> PatchSet:

@@ -15,10 +15,12 @@ from bench.protocols import (
     GUARD_PX,
     KINDS,
     Micrograph,
+    averaged,
     away_from,
-    cross_validate,
+    by_place,
+    cross_validation,
+    each,
     eight_copies,
-    judge_by_place,
     learn,
     micrograph,
     names_of,
@@ -133,7 +135,7 @@ def test_equal_patches_are_never_learned_and_tested(monkeypatch):
         return learn(part, groups, config, seed=seed)
 
     monkeypatch.setattr("bench.protocols.learn", watched)
-    rows = cross_validate(patches, names_of(patches), CONFIG, k=3, seed=0)
+    rows = each(cross_validation("ours", patches, names_of(patches), CONFIG, k=3, seed=0), jobs=1)
     assert len(rows) == 3
     assert all(0 <= value <= 100 for row in rows for value in row.values())
     assert set(rows[0]) == {"accuracy", "precision", "recall", "f1"}
@@ -141,14 +143,21 @@ def test_equal_patches_are_never_learned_and_tested(monkeypatch):
 
 
 def test_one_fold_on_request(capsys):
-    rows = cross_validate(toy_patches(48, 0), range(48), CONFIG, k=4, first=1, seed=0)
+    rows = each(cross_validation("ours", toy_patches(48, 0), range(48), CONFIG, k=4, first=1, seed=0), jobs=1)
     assert len(rows) == 1
-    assert "fold 1/4: accuracy" in capsys.readouterr().err
+    assert "ours, fold 1/4: accuracy" in capsys.readouterr().err
 
 
-def test_folds_side_by_side_score_as_one_after_another():
-    args = (toy_patches(48, 0), range(48), CONFIG)
-    assert cross_validate(*args, k=3, seed=0, jobs=2) == cross_validate(*args, k=3, seed=0)
+def test_trials_side_by_side_score_as_one_after_another():
+    patches = toy_patches(48, 0)
+    trials = {
+        name: cross_validation(name, patches, range(48), CONFIG.changed(epochs=epochs), k=3, first=first, seed=0)
+        for name, epochs, first in (("short", 1, None), ("long", 3, 1))
+    }
+    found = averaged(trials, jobs=2)
+    assert found == averaged(trials, jobs=1)
+    assert {name: figures["folds"] for name, figures in found.items()} == {"short": 3, "long": 1}
+    assert found["long"] == summary(each(trials["long"], jobs=1))
 
 
 def test_strips_have_equal_counts_and_a_guard_band():
@@ -176,7 +185,7 @@ def test_by_place_no_patch_under_test_is_learned(monkeypatch):
         return learn(part, groups, config, seed=seed)
 
     monkeypatch.setattr("bench.protocols.learn", watched)
-    rows = judge_by_place(known, place, CONFIG, k=4, seed=0)
+    rows = each(by_place(known, place, CONFIG, k=4, seed=0), jobs=1)
     told = {"negatives_refused", "positive_recall", "background_refused"}
     assert set().union(*rows) == told | {f"standing_{name}" for name in told}
     assert all(0 <= value <= 100 for row in rows for value in row.values())
