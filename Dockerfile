@@ -24,9 +24,9 @@ COPY detection detection
 COPY --from=frontend /src/dist frontend/dist
 USER tilscope
 EXPOSE 8000
-CMD ["granian", "config.web:warm_application", "--factory", "--interface=wsgi", "--http=1", "--host=0.0.0.0", "--port=8000", \
-     "--workers=4", "--blocking-threads=8", "--blocking-threads-idle-timeout=600", "--respawn-failed-workers", \
-     "--workers-kill-timeout=5"]
+CMD ["granian", "config.web:warm_application", "--factory", "--interface=wsgi", "--http=1", "--no-ws", \
+     "--host=0.0.0.0", "--port=8000", "--workers=4", "--blocking-threads=8", "--blocking-threads-idle-timeout=600", \
+     "--respawn-failed-workers", "--workers-kill-timeout=5"]
 
 FROM nginx:1.28-alpine AS proxy
 COPY deploy/nginx.conf /etc/nginx/nginx.conf

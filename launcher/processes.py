@@ -70,6 +70,7 @@ def web_command(port: int) -> list[str]:
         "--factory",
         "--interface=wsgi",
         "--http=1",
+        "--no-ws",
         f"--port={port}",
         f"--workers={max(2, min(4, cores()))}",
         "--blocking-threads=8",
