@@ -19,6 +19,8 @@ import yaml
 from django.conf import settings
 from django.core.management import get_commands
 
+from config.web import THREADS
+from launcher.processes import web_command
 from tests.launcher.helpers import ROOT, eventually
 
 TEXT = (ROOT / "docker-compose.yml").read_text()
@@ -39,6 +41,11 @@ def words(name):
 
 def environment(name):
     return set(re.findall(r"\$\{(\w+)", str(SERVICES[name])))
+
+
+@pytest.mark.parametrize("command", [words("web"), web_command(0)], ids=["image", "run up"])
+def test_the_web_server_has_a_connection_ready_for_each_thread(command):
+    assert f"--blocking-threads={THREADS}" in command
 
 
 def test_the_whole_shape_is_there():
