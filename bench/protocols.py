@@ -3,6 +3,7 @@
 import argparse
 import csv
 import io
+import math
 import multiprocessing
 import os
 import re
@@ -22,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.overlaps import groups_of
 from detection.nn.config import TrainingConfig
 from detection.nn.data import PatchSet, folds, pixel_hash, place_groups, split_sides
 from detection.nn.evaluation import evaluate, predict
@@ -30,6 +32,7 @@ from detection.nn.training import TrainingOutcome, train
 from labeling.splits import taken_back
 
 VALIDATION_SHARE = 0.1
+RECALL = 0.93
 KINDS = ("background", "negative", "positive")
 GUARD_PX = 100
 """More than a patch: what is left of the other strips shows no tissue of the one under test."""
@@ -209,27 +212,51 @@ def by_place(known: PatchSet, place: Micrograph, config: TrainingConfig, *, k: i
 
     Returns:
         What gives, by strip, percent: ``negatives_refused`` (brown, not lymphocytes), ``positive_recall`` and
-        ``background_refused`` (blue nuclei), where the strip holds such patches; as ``standing_…`` of those patches
-        alone whose label was not taken back.
+        ``background_refused`` (blue nuclei), where the strip holds such patches; ``negatives_refused_at_93`` with the
+        threshold looked up on the strip; as ``standing_…`` of those patches alone whose label was not taken back.
     """
     return [partial(_strip, known, place, config, k, seed, number) for number in range(k)]
 
 
 def _strip(known: PatchSet, place: Micrograph, config: TrainingConfig, k: int, seed: int, number: int) -> Row:
     began = time.monotonic()
-    names, known_names = np.array(names_of(place.patches)), names_of(known)
-    chains = place_groups(["slide"] * len(names), place.corners)
-    inside, standing = strips(place.corners, k=k) == number, place.standing()
-    secret = set(names[inside])
-    other = np.flatnonzero(away_from(place.corners, inside) & ~np.isin(names, list(secret)) & standing)
-    old = np.flatnonzero([name not in secret for name in known_names])
-    groups = [*(known_names[index] for index in old), *(chains[index] for index in other)]
-    outcome = learn(joined(known.take(old), place.patches.take(other)), groups, config, seed=seed + number)
-    called = predict(outcome.model, place.patches.images[inside]) >= outcome.threshold
-    undisputed = _shares(place.names[inside & standing], called[standing[inside]])
-    found = _shares(place.names[inside], called) | {f"standing_{name}": share for name, share in undisputed.items()}
+    inside = strips(place.corners, k=k) == number
+    tested = place.patches.take(inside)
+    apart = away_from(place.corners, inside) & _unlike(place.patches, tested) & place.standing()
+    chains = place_groups(["slide"] * len(apart), place.corners)
+    old = known.take(_unlike(known, tested))
+    groups = [*names_of(old), *(chains[index] for index in np.flatnonzero(apart))]
+    outcome = learn(joined(old, place.patches.take(apart)), groups, config, seed=seed + number)
+    found = _judged(outcome, place, inside)
     _tell(f"strip {number + 1}/{k}", found, outcome, began)
     return found
+
+
+def transfer(known: PatchSet, place: Micrograph, config: TrainingConfig, *, seed: int) -> list[Work]:
+    """Prepare to train on the paper's patches alone, and to test on the later micrograph; scores as of ``by_place``."""
+    return [partial(_transfer, known, place, config, seed)]
+
+
+def _transfer(known: PatchSet, place: Micrograph, config: TrainingConfig, seed: int) -> Row:
+    began = time.monotonic()
+    known = known.take(_unlike(known, place.patches))
+    outcome = learn(known, groups_of(known.images), config, seed=seed)
+    found = _judged(outcome, place, np.ones(len(place.names), dtype=np.bool_))
+    _tell(f"the later micrograph, seed {seed}", found, outcome, began)
+    return found
+
+
+def _unlike(patches: PatchSet, tested: PatchSet) -> NDArray[np.bool_]:
+    """Tell which patches equal none under test."""
+    return ~np.isin(names_of(patches), names_of(tested))
+
+
+def _judged(outcome: TrainingOutcome, place: Micrograph, inside: NDArray[np.bool_]) -> Row:
+    predicted, tested = predict(outcome.model, place.patches.images[inside]), place.names[inside]
+    called, stood = predicted >= outcome.threshold, place.standing()[inside]
+    undisputed = _shares(tested[stood], called[stood]) | refused_at_recall(tested[stood], predicted[stood])
+    found = _shares(tested, called) | refused_at_recall(tested, predicted)
+    return found | {f"standing_{name}": share for name, share in undisputed.items()}
 
 
 def _shares(names: NDArray[np.str_], called: NDArray[np.bool_]) -> dict[str, float]:
@@ -242,6 +269,15 @@ def _shares(names: NDArray[np.str_], called: NDArray[np.bool_]) -> dict[str, flo
     return {name: 100 * float(share.mean()) for name, share in right.items() if len(share)}
 
 
+def refused_at_recall(names: NDArray[np.str_], predicted: NDArray[np.float32]) -> dict[str, float]:
+    """Give the share of brown negatives that are refused where ``RECALL`` of these positives are called, percent."""
+    positives, negatives = predicted[names == "positive"], predicted[names == "negative"]
+    if not len(positives) or not len(negatives):
+        return {}
+    threshold = np.sort(positives)[-math.ceil(RECALL * len(positives))]
+    return {f"negatives_refused_at_{100 * RECALL:.0f}": 100 * float((negatives < threshold).mean())}
+
+
 def joined(one: PatchSet, two: PatchSet) -> PatchSet:
     """Put two sets of patches one after the other."""
     kinds = None if one.kinds is None or two.kinds is None else np.concatenate([one.kinds, two.kinds])
@@ -250,7 +286,17 @@ def joined(one: PatchSet, two: PatchSet) -> PatchSet:
 
 def summary(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Average each figure over the folds that have it, and give its spread (sample standard deviation) as ``…_sd``."""
-    found: dict[str, float] = {"folds": len(rows)}
+    return {"folds": len(rows), **_means(rows)}
+
+
+def of_seeds(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Average the summaries of several seeds; spreads are those of their means."""
+    plain = [{name: value for name, value in one.items() if not name.endswith("_sd")} for one in found]
+    return {"seeds": len(found), "folds": sum(one.pop("folds") for one in plain), **_means(plain)}
+
+
+def _means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    found: dict[str, float] = {}
     for name in dict.fromkeys(name for row in rows for name in row):
         values = [row[name] for row in rows if name in row]
         found[name] = round(statistics.fmean(values), 3)

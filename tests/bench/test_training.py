@@ -24,9 +24,12 @@ from bench.protocols import (
     learn,
     micrograph,
     names_of,
+    of_seeds,
     paper_patches,
+    refused_at_recall,
     strips,
     summary,
+    transfer,
 )
 from detection.nn.data import PatchSet
 from labeling.splits import SAME_CELL_PX
@@ -185,14 +188,24 @@ def test_by_place_no_patch_under_test_is_learned(monkeypatch):
         return learn(part, groups, config, seed=seed)
 
     monkeypatch.setattr("bench.protocols.learn", watched)
+    elsewhere = each(transfer(known, place, CONFIG, seed=0), jobs=1)
+    assert learned.pop() == set(names_of(known)) - set(names_of(place.patches))
     rows = each(by_place(known, place, CONFIG, k=4, seed=0), jobs=1)
-    told = {"negatives_refused", "positive_recall", "background_refused"}
-    assert set().union(*rows) == told | {f"standing_{name}" for name in told}
-    assert all(0 <= value <= 100 for row in rows for value in row.values())
+    told = {"negatives_refused", "positive_recall", "background_refused", "negatives_refused_at_93"}
+    assert set().union(*rows) == set(*elsewhere) == told | {f"standing_{name}" for name in told}
+    assert all(0 <= value <= 100 for row in [*rows, *elsewhere] for value in row.values())
     strip, names = strips(place.corners, k=4), np.array(names_of(place.patches))
     for number, part in enumerate(learned):
         assert not part & set(names[strip == number])
         assert part & set(names[strip != number])
+
+
+def test_what_is_refused_is_also_told_at_a_fixed_recall():
+    names = np.array(["positive"] * 100 + ["negative"] * 4 + ["background"])
+    scores = np.concatenate([np.arange(100) / 100, [0.0, 0.069, 0.07, 0.9], [1.0]]).astype(np.float32)
+    assert refused_at_recall(names, scores) == {"negatives_refused_at_93": 50.0}
+    assert refused_at_recall(names[:100], scores[:100]) == {}
+    assert refused_at_recall(names[100:], scores[100:]) == {}
 
 
 def test_the_summary_is_means_and_spreads():
@@ -223,11 +236,44 @@ def test_the_command_writes_its_figures(data, tmp_path, monkeypatch, options, pa
     assert figures["default"]["folds"] == (1 if "--quick" in options else 2)
 
 
-def test_the_hard_command_writes_its_figures(data, tmp_path, monkeypatch):
+def test_several_seeds_are_averaged_and_their_means_spread(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(bench, "PRESETS", {"default": tiny_config(epochs=1, batch_size=8)})
+    monkeypatch.setattr(bench, "FOLDS", 2)
+    monkeypatch.setenv("TILSCOPE_REAL_DATA", str(data))
+    bench.main(
+        [
+            "--folds",
+            "--seeds",
+            "2",
+            "--change",
+            'shape={"features": [8, 8, 8], "fc": 8}',
+            "--json",
+            str(tmp_path / "out.json"),
+        ]
+    )
+    figures = json.loads((tmp_path / "out.json").read_text())
+    one, two = figures["seeds"].values()
+    assert one["folds"] == two["folds"] == 2
+    assert one != two
+    assert figures["default"] == of_seeds([one, two])
+    assert (figures["default"]["seeds"], figures["default"]["folds"]) == (2, 4)
+    assert figures["default"]["accuracy"] == pytest.approx((one["accuracy"] + two["accuracy"]) / 2, abs=1e-3)
+    assert figures["default"]["accuracy_sd"] == pytest.approx(abs(one["accuracy"] - two["accuracy"]) / 2**0.5, abs=1e-3)
+
+
+@pytest.mark.parametrize("options", [["--seeds", "2"], ["--folds", "--seeds", "0"]])
+def test_seeds_that_cannot_be_are_told(options, capsys):
+    with pytest.raises(SystemExit):
+        bench.main(options)
+    assert "--seeds takes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("what", ["hard", "transfer"])
+def test_the_later_micrograph_is_measured_on_request(data, tmp_path, monkeypatch, what):
     monkeypatch.setattr(bench, "PRESETS", {"default": tiny_config(epochs=1, batch_size=8)})
     monkeypatch.setenv("TILSCOPE_REAL_DATA", str(data))
-    bench.main(["--hard", "--json", str(tmp_path / "out.json")])
-    assert set(json.loads((tmp_path / "out.json").read_text())["hard"]) >= {"negatives_refused", "positive_recall_sd"}
+    bench.main([f"--{what}", "--json", str(tmp_path / "out.json")])
+    assert set(json.loads((tmp_path / "out.json").read_text())[what]) >= {"negatives_refused", "positive_recall_sd"}
 
 
 @pytest.mark.parametrize("change", ["epochs", "epochs=", "epochs=many"])
