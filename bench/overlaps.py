@@ -10,10 +10,9 @@ from torch.nn import functional
 
 from detection.nn.data import pixel_hash
 from detection.nn.shape import PATCH_PX
+from labeling.splits import SAME_CELL_PX
 
-REACH_PX = 14
-"""Two crops whose middles lie this far apart, along x and y, may show one cell (README of the data)."""
-_MIDDLE = PATCH_PX // 2 - REACH_PX
+_MIDDLE = PATCH_PX // 2 - SAME_CELL_PX
 _LIKELY = 0.95
 """Correlation of a patch's middle, at half size, with a place in another; crops of one tissue reach 0.96 and more."""
 _SAME = 6.0
@@ -23,7 +22,7 @@ _LEAST_CONTRAST = 2.0
 
 
 def groups_of(images: NDArray[np.uint8]) -> list[int]:
-    """Group patches that are equal or show the same tissue, at most ``REACH_PX`` apart, not turned; chains go together.
+    """Group patches that are equal or show the same tissue, not turned, ``SAME_CELL_PX`` apart at most, in chains.
 
     Args:
         images: uint8 (N, 70, 70, 3).
@@ -43,7 +42,7 @@ def _likely(images: NDArray[np.uint8]) -> list[tuple[tuple[int, int], tuple[int,
     """Look for the middle of each patch in all others: pairs, and where in the second the first would begin, (y, x)."""
     grey = torch.from_numpy(images.mean(axis=3, dtype=np.float32))
     half = functional.avg_pool2d(grey[:, None], 2)
-    reach = REACH_PX // 2
+    reach = SAME_CELL_PX // 2
     middles = _telling(half[:, :, reach:-reach, reach:-reach].flatten(1)).T.contiguous()
     found = []
     for number, image in enumerate(half):

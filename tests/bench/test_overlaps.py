@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from bench.overlaps import REACH_PX, groups_of
+from bench.overlaps import groups_of
 from bench.protocols import paper_patches
 from detection.nn.shape import PATCH_PX
+from labeling.splits import SAME_CELL_PX
 
 
 def tissue(seed: int):
@@ -30,7 +31,7 @@ def crop(picture, y: int, x: int):
     return stored(picture[y : y + PATCH_PX, x : x + PATCH_PX])
 
 
-@pytest.mark.parametrize("offset", [(0, 0), (1, 0), (-3, 8), (REACH_PX, -REACH_PX), (-13, -13)])
+@pytest.mark.parametrize("offset", [(0, 0), (1, 0), (-3, 8), (SAME_CELL_PX, -SAME_CELL_PX), (-13, -13)])
 def test_crops_of_one_tissue_are_one_group(offset):
     picture = tissue(0)
     others = [crop(tissue(seed), 60, 60) for seed in range(1, 6)]
@@ -41,7 +42,7 @@ def test_crops_of_one_tissue_are_one_group(offset):
 
 def test_crops_farther_apart_are_other_cells():
     picture = tissue(0)
-    groups = groups_of(np.stack([crop(picture, 60, 60), crop(picture, 60, 60 + 2 * REACH_PX)]))
+    groups = groups_of(np.stack([crop(picture, 60, 60), crop(picture, 60, 60 + 2 * SAME_CELL_PX)]))
     assert groups[0] != groups[1]
 
 

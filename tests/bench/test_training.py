@@ -261,6 +261,27 @@ def test_several_seeds_are_averaged_and_their_means_spread(data, tmp_path, monke
     assert figures["default"]["accuracy_sd"] == pytest.approx(abs(one["accuracy"] - two["accuracy"]) / 2**0.5, abs=1e-3)
 
 
+@pytest.mark.parametrize("options", [[], ["--folds"]])
+def test_crops_of_one_tissue_stand_in_one_fold(data, monkeypatch, options):
+    pairs, seen = [number // 2 for number in range(60)], {}
+
+    def watched(title, patches, groups, config, **_):
+        seen[title] = list(groups)
+        return [lambda: {"accuracy": 1.0}]
+
+    monkeypatch.setattr(bench, "groups_of", lambda _images: pairs)
+    monkeypatch.setattr(bench, "cross_validation", watched)
+    monkeypatch.setenv("TILSCOPE_REAL_DATA", str(data))
+    bench.main(["--jobs", "1", *options])
+    if options:
+        assert list(seen.values()) == [pairs]
+    else:
+        default, model_b, leaking, split_first = seen.values()
+        assert default == model_b == pairs
+        assert len(set(leaking)) == len(leaking)
+        assert split_first == [number // 16 for number in range(480)]
+
+
 @pytest.mark.parametrize("options", [["--seeds", "2"], ["--folds", "--seeds", "0"]])
 def test_seeds_that_cannot_be_are_told(options, capsys):
     with pytest.raises(SystemExit):
