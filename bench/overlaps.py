@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from detection.nn.data import pixel_hash
 from detection.nn.shape import PATCH_PX
+from labeling.looks import LEAST_CONTRAST
 from labeling.splits import SAME_CELL_PX
 
 _MIDDLE = PATCH_PX // 2 - SAME_CELL_PX
@@ -18,7 +19,6 @@ _LIKELY = 0.95
 _SAME = 6.0
 """Mean difference in grey levels of what two crops share: of the paper's patches, a hundred pairs lie below, stored as
 JPEG twice, hardly any between 6 and 10, and thousands that only look alike above."""
-_LEAST_CONTRAST = 2.0
 
 
 def groups_of(images: NDArray[np.uint8]) -> list[int]:
@@ -58,7 +58,7 @@ def _likely(images: NDArray[np.uint8]) -> list[tuple[tuple[int, int], tuple[int,
 def _telling(values: Tensor) -> Tensor:
     """Centre rows and scale them to length 1, so that a product of two is their correlation."""
     centred = values - values.mean(dim=1, keepdim=True)
-    least = _LEAST_CONTRAST * values.shape[1] ** 0.5
+    least = LEAST_CONTRAST * values.shape[1] ** 0.5
     unit: Tensor = centred / centred.norm(dim=1, keepdim=True).clamp_min(least)
     return unit.to(torch.bfloat16)
 
