@@ -3,6 +3,7 @@
 import hashlib
 import io
 import uuid
+from itertools import cycle
 
 import pytest
 from django.db import InternalError, transaction
@@ -419,9 +420,10 @@ def plant(people, *patches, split=Split.CLUSTER):
     return dataset
 
 
-def again(patch):
-    """The same pixels once more, written anew with one pixel changed."""
-    with Image.open(io.BytesIO(patch.png)) as image:
+def again(patch, turn=None):
+    """The same pixels once more, as they were or turned, written anew with one pixel changed."""
+    with Image.open(io.BytesIO(patch.png)) as stored:
+        image = stored if turn is None else stored.transpose(turn)
         image.putpixel((3, 3), (1, 2, 3))
         out = io.BytesIO()
         image.save(out, "PNG")
@@ -453,6 +455,15 @@ def test_a_planted_leak_is_refused(people):
     dataset_check_leaks(plant(people, beside, far, nearly))
 
 
+@pytest.mark.parametrize("turn", Image.Transpose)
+def test_copies_turned_or_mirrored_before_the_import_are_a_leak(people, turn):
+    patch = PatchFactory.create(study=people.study)
+    turned = PatchFactory.create(study=people.study, **again(patch, turn))
+    with pytest.raises(LeakError) as refusal:
+        dataset_check_leaks(plant(people, patch, turned))
+    assert list(refusal.value.extra) == ["near_duplicates"]
+
+
 def test_what_was_frozen_is_whole_and_what_was_added_later_is_not(people):
     fill(people.study)
     dataset = freeze(people)
@@ -479,8 +490,8 @@ def test_the_content_hash_is_over_the_sorted_lines(people):
 
 def test_a_freeze_puts_near_duplicates_on_one_side(people):
     labels = fill(people.study, 30)
-    for first in labels:
-        copy = PatchFactory.create(study=people.study, **again(first.patch))
+    for first, turn in zip(labels, cycle([None, *Image.Transpose]), strict=False):
+        copy = PatchFactory.create(study=people.study, **again(first.patch, turn))
         LabelFactory.create(patch=copy, label_class=first.label_class)
     dataset = freeze(people)
     by_name = sides_by(dataset, "patch")

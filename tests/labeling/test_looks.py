@@ -34,6 +34,10 @@ def pairs_of(pictures):
     return near_duplicates(np.stack([look_of(pixels) for pixels in pictures])).tolist()
 
 
+def groups_in(pairs, count):
+    return connected_components(coo_array((np.ones(len(pairs)), pairs.T), shape=(count, count)), directed=False)
+
+
 def test_a_look_is_the_grey_means():
     pixels = np.zeros((70, 70, 3), dtype=np.uint8)
     pixels[:7, 7:14] = (200, 100, 50)
@@ -76,6 +80,22 @@ def test_a_shift_by_a_pixel_is_found():
     assert len(found) >= 50
 
 
+def test_copies_turned_and_mirrored_are_found_as_one():
+    originals = [picture(seed) for seed in range(60)]
+    forms = [again_as_jpeg(np.rot90(side, turns)) for p in originals for side in (p, p[:, ::-1]) for turns in range(4)]
+    pairs = near_duplicates(np.stack([look_of(pixels) for pixels in forms]))
+    number, group = groups_in(pairs, 480)
+    assert number == 60
+    assert (group == np.arange(480) // 8).all()
+
+
+def test_what_is_the_same_turned_is_no_duplicate_of_itself():
+    ring = np.hypot(*np.mgrid[-34.5:35, -34.5:35]) % 24 * 10
+    pixels = np.repeat(ring.astype(np.uint8)[..., None], 3, axis=2)
+    assert pairs_of([pixels, picture(1)]) == []
+    assert pairs_of([pixels, picture(1), pixels]) == [[0, 2]]
+
+
 def test_three_copies_are_joined():
     one, other = picture(1), picture(2)
     assert pairs_of([one, other, again_as_jpeg(one), again_as_jpeg(one, 85)]) == [[0, 2], [0, 3]]
@@ -83,7 +103,8 @@ def test_three_copies_are_joined():
 
 def test_cut_into_leaves_the_same_are_found():
     originals = [picture(seed) for seed in range(300)]
-    looks = np.stack([look_of(pixels) for pixels in originals + [again_as_jpeg(pixels) for pixels in originals]])
+    copies = [again_as_jpeg(np.rot90(pixels, seed)) for seed, pixels in enumerate(originals)]
+    looks = np.stack([look_of(pixels) for pixels in originals + copies])
     whole = near_duplicates(looks)
     assert len(whole) >= 290
     for leaf in (16, 64):
@@ -106,8 +127,7 @@ def test_a_heap_of_copies_stays_cheap_and_whole():
     looks = np.repeat(look_of(picture(1))[None], 5000, axis=0)
     pairs = near_duplicates(looks)
     assert len(pairs) < 3 * 5000
-    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(5000, 5000))
-    assert connected_components(graph, directed=False)[0] == 1
+    assert groups_in(pairs, 5000)[0] == 1
 
 
 @pytest.mark.real_data

@@ -26,7 +26,8 @@ export const datasets = {
     case: { name: "Cases", text: "All slides of a case. A slide without a case code is its own case." },
     random: { name: "Single patches", text: "Nothing. Only for imported patches that lie on no slide." },
   },
-  copies: "Whatever you choose, patches with the same or nearly the same pixels stay together.",
+  copies:
+    "Whatever you choose, patches with the same or nearly the same pixels stay together, turned and mirrored copies too.",
   guard: "Guard band",
   guardHelp: "Least distance between patches of two sides",
   seed: "Seed",
