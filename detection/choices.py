@@ -79,6 +79,7 @@ class Preset(models.TextChoices):
     """Training recipes that people choose from; the recipes themselves are in ``nn.config``."""
 
     DEFAULT = "default", "Default"
+    LIGHT = "light", "Light"
     QUICK = "quick", "Quick look"
     PAPER = "paper", "As in the paper"
     MODEL_B = "model-b", "Model B"

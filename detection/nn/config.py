@@ -174,6 +174,7 @@ _DEFAULT = TrainingConfig(balance=0.75, windows_beside=2, symmetric=True)
 
 PRESETS: dict[str, TrainingConfig] = {
     "default": _DEFAULT,
+    "light": _DEFAULT.changed(shape=NetworkShape((32, 64, 128), 512)),
     "quick": TrainingConfig(epochs=8, max_steps=100, batch_size=32, learning_rate=5e-4, ema_decay=0.9, patience=8),
     "paper": TrainingConfig(
         epochs=0,
@@ -193,6 +194,7 @@ PRESETS: dict[str, TrainingConfig] = {
     ),
     "model-b": _DEFAULT.changed(**NO_AUGMENTATION),
 }
-"""What the training page offers: the recipe for a model to be used, one for a first look, the paper's (Adam, plain
-cross-entropy, a constant learning rate, rotation and reflection, a stop after 200–300 steps without improvement), and
-the default without any augmentation, the paper's model B, to compare with."""
+"""What the training page offers: the recipe for a model to be used, the same with half of the paper's features for
+computers without a GPU, one for a first look, the paper's (Adam, plain cross-entropy, a constant learning rate,
+rotation and reflection, a stop after 200–300 steps without improvement), and the default without any augmentation, the
+paper's model B, to compare with."""

@@ -2234,7 +2234,7 @@ export interface components {
             threshold: (number | null)[];
         };
         /** @enum {string} */
-        PresetEnum: "default" | "quick" | "paper" | "model-b";
+        PresetEnum: "default" | "light" | "quick" | "paper" | "model-b";
         /** @description How far something is. */
         Progress: {
             done: number;

@@ -15,6 +15,10 @@ export const training = {
       name: "Thorough",
       text: "The recipe for a model to count with. Some minutes on two cores.",
     },
+    light: {
+      name: "Light",
+      text: "A smaller network: learns and counts several times as fast. For computers without a GPU.",
+    },
     quick: { name: "Quick", text: "One or two minutes. Shows whether the labels are learnable." },
     paper: {
       name: "As in the paper",

@@ -9,7 +9,7 @@ from detection.nn.errors import TrainingError
 from detection.nn.network import NetworkShape
 
 
-@pytest.mark.parametrize("name", ["default", "quick", "paper", "model-b"])
+@pytest.mark.parametrize("name", PRESETS)
 def test_presets_survive_json(name):
     config = PRESETS[name]
     assert TrainingConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
@@ -99,9 +99,16 @@ def test_model_b_is_the_default_without_any_augmentation():
     assert not any(NO_AUGMENTATION.values())
 
 
+def test_light_is_the_default_with_a_smaller_network():
+    light, default = PRESETS["light"], PRESETS["default"]
+    assert light.changed(shape=default.shape) == default
+    assert light.shape == NetworkShape((32, 64, 128), 512)
+
+
 def test_who_cuts_windows_beside_cells():
     assert {name: preset.windows_beside for name, preset in PRESETS.items()} == {
         "default": 2,
+        "light": 2,
         "quick": 0,
         "paper": 0,
         "model-b": 2,

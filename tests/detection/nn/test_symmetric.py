@@ -30,7 +30,7 @@ def learned_a_little(shape: NetworkShape = SHAPE) -> PaperNet:
     torch.manual_seed(3)
     network = tie(PaperNet(shape)).train()
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
-    patches = toy_patches(8, 1)
+    patches = toy_patches(32, 1)
     network(network.prepare(patches.images))[:, 1].square().sum().backward()
     optimizer.step()
     share_statistics(network)

@@ -30,7 +30,7 @@ def disc(image: NDArray[np.uint8], x: float, y: float, radius: float, colour: tu
 
 
 def toy_patches(count: int, seed: int) -> PatchSet:
-    """Brown discs in the middle (1), and blue discs or glass (0), in turn."""
+    """Brown discs in the middle (1) and blue ones (0), in turn, on blotches that tell one from the other."""
     rng = np.random.default_rng(seed)
     images = np.full((count, 70, 70, 3), GLASS, dtype=np.uint8)
     labels = np.arange(count, dtype=np.int64) % 2
@@ -38,7 +38,8 @@ def toy_patches(count: int, seed: int) -> PatchSet:
         x, y = 35 + rng.integers(-3, 4, size=2)
         disc(image, x, y, float(rng.integers(18, 25)), BROWN if label else BLUE)
     noise = rng.integers(-12, 13, size=images.shape)
-    return PatchSet(np.clip(images + noise, 0, 255).astype(np.uint8), labels)
+    blotches = rng.integers(-15, 16, size=(count, 7, 7, 1)).repeat(10, axis=1).repeat(10, axis=2)
+    return PatchSet(np.clip(images + noise + blotches, 0, 255).astype(np.uint8), labels)
 
 
 class ArrayReader:

@@ -34,7 +34,7 @@ function Heads({ names }: { names: readonly string[] }) {
 
 function BySlide({ slides }: { slides: readonly SlideScores[] }) {
   return (
-    <Table aria-label={text.bySlideTitle} verticalSpacing={6}>
+    <Table aria-label={text.bySlideTitle} verticalSpacing={6} horizontalSpacing={5}>
       <Heads names={[text.slideColumn, text.patchesColumn, text.accuracy, text.precision, text.recall]} />
       <Table.Tbody>
         {slides.map(({ slide, slide_code, count, intervals, ...scores }) => (
@@ -53,7 +53,7 @@ function BySlide({ slides }: { slides: readonly SlideScores[] }) {
 
 function ByClass({ kinds }: { kinds: readonly ClassScores[] }) {
   return (
-    <Table aria-label={text.byClassTitle} verticalSpacing={6}>
+    <Table aria-label={text.byClassTitle} verticalSpacing={6} horizontalSpacing={5}>
       <Heads names={[text.classColumn, text.patchesColumn, text.calledRight]} />
       <Table.Tbody>
         {kinds.map(({ class_id, name, count, accuracy, interval }) => (

@@ -3,6 +3,6 @@
 import type { Preset } from "@/api/types";
 import { words } from "@/words";
 
-export const PRESETS: readonly Preset[] = ["default", "quick", "paper", "model-b"];
+export const PRESETS: readonly Preset[] = ["default", "light", "quick", "paper", "model-b"];
 
 export const recipeName = (preset: Preset): string => words.training.presets[preset].name;
