@@ -25,7 +25,7 @@ from bench.measure import machine, report
 from bench.protocols import Micrograph, joined, learn, micrograph, names_of, paper_patches, real_data
 from detection.nn.blocks import DetectionParams
 from detection.nn.checkpoint import CheckpointMeta, load_checkpoint, save_checkpoint
-from detection.nn.config import PRESETS
+from detection.nn.config import PRESETS, TrainingConfig
 from detection.nn.data import place_groups
 from detection.nn.matching import match_points, merge_near, point_scores
 from detection.nn.network import PaperNet
@@ -100,14 +100,13 @@ class Canvas:
         }
 
 
-def trained(data: Path, place: Micrograph) -> tuple[PaperNet, CheckpointMeta]:
+def trained(data: Path, place: Micrograph, config: TrainingConfig, *, seed: int) -> tuple[PaperNet, CheckpointMeta]:
     """Learn from the paper's patches and the west, without labels that were taken back."""
     known = paper_patches(data)
     west = np.flatnonzero((place.corners[:, 0] + PATCH_PX < WEST_PX) & place.standing())
     patches = joined(known, place.patches.take(west))
     chains = place_groups(["slide"] * len(west), place.corners[west])
-    config = PRESETS["default"]
-    outcome = learn(patches, [*names_of(known), *chains], config, seed=SEED)
+    outcome = learn(patches, [*names_of(known), *chains], config, seed=seed)
     return with_head(outcome, config, patches, patches.take(np.arange(0, len(patches), 10)))
 
 
@@ -158,10 +157,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the figures to this file")
     parser.add_argument("--model", type=Path, metavar="FILE", help="a model that learned from the west")
     parser.add_argument("--keep", type=Path, metavar="FILE", help="keep the model that learned")
+    parser.add_argument("--preset", choices=PRESETS, default="default", help="the recipe to learn by (%(default)s)")
+    parser.add_argument("--seed", type=int, default=SEED, metavar="N", help="of the training (%(default)s)")
     options = parser.parse_args(arguments)
     data = real_data(parser)
     place = micrograph(data)
-    model, meta = load_checkpoint(options.model) if options.model else trained(data, place)
+    if options.model:
+        model, meta = load_checkpoint(options.model)
+    else:
+        model, meta = trained(data, place, PRESETS[options.preset], seed=options.seed)
     if options.keep:
         save_checkpoint(options.keep, model, meta)
     x = place.corners[:, 0]

@@ -89,6 +89,14 @@ def test_copies_turned_and_mirrored_are_found_as_one():
     assert (group == np.arange(480) // 8).all()
 
 
+def test_of_a_turned_copy_more_is_asked():
+    pixels, other = picture(1), picture(2)
+    mixed = (0.82 * pixels + 0.18 * other).astype(np.uint8)
+    assert pairs_of([pixels, mixed]) == [[0, 1]]
+    assert pairs_of([pixels, np.rot90(mixed)]) == []
+    assert pairs_of([pixels, np.rot90(pixels)]) == [[0, 1]]
+
+
 def test_what_is_the_same_turned_is_no_duplicate_of_itself():
     ring = np.hypot(*np.mgrid[-34.5:35, -34.5:35]) % 24 * 10
     pixels = np.repeat(ring.astype(np.uint8)[..., None], 3, axis=2)
