@@ -8,7 +8,7 @@ from PIL import Image
 from scipy.spatial.distance import cdist
 
 from bench import ki67 as bench
-from bench.ki67 import Photo, around, judged, off_cells, photos
+from bench.ki67 import MINED, Photo, around, judged, mined, model_finds, off_cells, photos
 from tests.detection.nn.toys import BROWN, GLASS, disc, tiny_config
 
 PLACES = np.array([(60, 60), (200, 90), (330, 60), (5, 200), (200, 220), (330, 240)], dtype=np.float64)
@@ -47,6 +47,27 @@ def test_a_field_without_a_positive_cell_gives_no_window_beside():
     assert len(off_cells(photo(kinds=(2, 2, 3, 2, 3, 2)), np.ones(6, dtype=bool), seed=1)) == 0
 
 
+def test_wrong_finds_lie_on_no_positive_cell_and_on_no_patch():
+    sure = [(65, 65, 0.99), (200, 90, 0.95), (130, 150, 0.93), (135, 150, 0.98), (280, 150, 0.6)]
+    assert mined(photo(), np.array(sure)).tolist() == [[135, 150]]
+
+
+def test_wrong_finds_teach_and_judge_nothing(monkeypatch):
+    def learn(training, validation, *_, **__):
+        learned.append((training, validation))
+        raise InterruptedError
+
+    learned = []
+    monkeypatch.setattr(bench, "train", learn)
+    apart, beside_all = (130.0, 150.0), [tuple(place + 15) for place in PLACES]
+    with pytest.raises(InterruptedError):
+        model_finds([photo()] * 4, tiny_config(), beside=False, seed=1, wrong=[np.array([apart, *beside_all])] * 4)
+    [(training, validation)] = learned
+    assert len(validation)
+    assert MINED not in validation.kinds
+    assert training.labels[training.kinds == MINED].tolist() == [0] * (4 + 24 - len(validation))
+
+
 def test_counts_are_judged_over_all_fields_and_one_by_one():
     fields = [photo(), photo(kinds=(1, 1, 2, 2, 2, 2))]
     found = iter([PLACES[[0, 2]] + 5, np.array([(200.0, 90.0), (10.0, 10.0), (390.0, 10.0), (390.0, 290.0)])])
@@ -79,7 +100,7 @@ def test_cases_are_apart_and_the_whole_runs_from_the_command_line(tmp_path, monk
     assert figures["fields"] == [3, 2]
     assert figures["dab_threshold"]["f1"] == 100
     assert figures["dab_threshold"]["mean_error"] == 0
-    for name in ("model", "model_with_windows_beside"):
+    for name in ("model", "model_with_windows_beside", "model_after_mining"):
         assert [cells for cells, _ in figures[name]["by_seed"][0]["counts"]] == [4, 4]
         assert figures[name]["f1"] == pytest.approx(figures[name]["by_seed"][0]["f1"], abs=1e-3)
         assert figures[name]["f1"] > 50
