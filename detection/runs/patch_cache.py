@@ -1,10 +1,10 @@
 """Decoded patches of data-set versions, kept on disk: a million of them are read as if they lay in memory.
 
 ``MEDIA/patches/<key>/`` holds ``images.npy``, uint8 (N, 70, 70, 3), side after side, ``labels.npy``, int64 (N, 2),
-whether each counts and its class, ``places.npy``, int64 (M, 3), slide, x and y of the windows beside cells, which come
+whether each counts and its kind, ``places.npy``, int64 (M, 3), slide, x and y of the windows beside cells, which come
 last, and ``unreadable.json``, codes of the slides that had to be left out of these. The key names the content of the
-version, and where there are windows the version and how many were wanted, so that only versions without them share a
-folder; it can be deleted at any time.
+version, and where there are windows or mined patches the version and how many windows were wanted, so that only
+versions without them share a folder; it can be deleted at any time.
 """
 
 import hashlib
@@ -31,14 +31,14 @@ from detection.nn.data import PatchSet
 from detection.nn.shape import PATCH_PX
 from detection.runs.windows import Cutting, Places, plan
 from labeling import media
-from labeling.choices import Side
+from labeling.choices import Side, Source
 from labeling.dataset_columns import in_chunks
 from labeling.models import DatasetVersion
 from labeling.progress import Tell, silent, told
 
 _SHAPE = (PATCH_PX, PATCH_PX, 3)
 _PATCH_BYTES = PATCH_PX * PATCH_PX * 3
-_FORMAT = 3
+_FORMAT = 4
 _ORDER = (Side.VALIDATION, Side.TEST, Side.TRAIN)
 """The training side comes last, so that the windows that belong to it follow it and nothing has to be copied."""
 _AT_ONCE = 500
@@ -87,12 +87,13 @@ class _Asked:
     def folder(self) -> Path:
         """Name it by the content, what counts of it, how it is laid out, and the windows.
 
-        A content hash knows no slides, so windows belong to their version alone.
+        A content hash knows no slides and no sources, so windows and what is mined belong to their version alone.
         """
         counted = sorted(self.dataset.study.classes.filter(counted=True).values_list("name", flat=True))
         what = [_FORMAT, self.dataset.content_hash, counted, sorted(self.counts.items())]
-        beside = [self.dataset.pk, self.each] if self.each else []
-        return _root() / hashlib.sha256(json.dumps([*what, *beside]).encode()).hexdigest()
+        mined = self.dataset.items.filter(patch__source=Source.MINED).exists()
+        alone = [self.dataset.pk, self.each] if self.each or mined else []
+        return _root() / hashlib.sha256(json.dumps([*what, *alone]).encode()).hexdigest()
 
 
 def load_sides(dataset: DatasetVersion, *, tell: Tell = silent) -> dict[str, PatchSet]:
@@ -106,7 +107,8 @@ def load_sides(dataset: DatasetVersion, *, tell: Tell = silent) -> dict[str, Pat
         tell: told how many are decoded; where it raises, nothing is left behind.
 
     Returns:
-        A set for each of ``Side``; a side without patches is an empty set.
+        A set for each of ``Side``; a side without patches is an empty set. The kind of a patch is its class, less than
+        zero where a model had proposed it: those are few, and hard, and are to be drawn as a kind of their own.
 
     Raises:
         DiskFullError: the decoded patches do not fit on the disk, even without those of other versions.
@@ -229,8 +231,8 @@ def _write(asked: _Asked, cutting: Cutting, folder: Path, tell: Tell) -> None:
     total = sum(asked.counts.values())
     rows = chain.from_iterable(_rows(asked.dataset, side) for side in _ORDER)
     decoded = (
-        (counted, kind, decode_png(bytes(png)))
-        for _, counted, kind, png in told(tell, "Decoding the patches", total)(rows)
+        (counted, -label_class if source == Source.MINED else label_class, decode_png(bytes(png)))
+        for _, counted, label_class, source, png in told(tell, "Decoding the patches", total)(rows)
     )
     windows = ((False, KIND, window) for window in cutting.pixels())
     with _synced(folder / "images.npy") as file:
@@ -262,7 +264,7 @@ def _write_header(file: BinaryIO, count: int) -> None:
 
 def _rows(dataset: DatasetVersion, side: str) -> Iterator[tuple[Any, ...]]:
     rows = dataset.items.filter(side=side).order_by("pk")
-    columns = ("pk", "label_class__counted", "label_class_id", "patch__png")
+    columns = ("pk", "label_class__counted", "label_class_id", "patch__source", "patch__png")
     return in_chunks(rows.values_list(*columns), "pk", size=_AT_ONCE)
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from detection.runs import evaluation, patch_cache
 from detection.runs.patch_cache import decode_png, load_sides
 from labeling import media, verification
-from labeling.choices import Side
+from labeling.choices import Side, Source
 from labeling.dataset_columns import frozen_groups
 from labeling.models import DatasetItem, Patch
 from labeling.progress import silent
@@ -51,6 +51,18 @@ def test_each_patch_knows_its_class(dataset):
         assert patches.kinds is not None
         assert patches.kinds.tolist() == list(rows.values_list("label_class_id", flat=True))
         assert patches.labels.tolist() == list(map(int, rows.values_list("label_class__counted", flat=True)))
+
+
+def test_patches_that_a_model_proposed_are_a_kind_of_their_own(dataset):
+    load_sides(dataset)
+    mined = Patch.objects.filter(pk__in=dataset.items.filter(side=Side.TRAIN).values("patch")[:3])
+    mined.update(source=Source.MINED)
+    training = load_sides(dataset)[Side.TRAIN]
+    assert len(folders()) == 2
+    rows = dataset.items.filter(side=Side.TRAIN).order_by("pk").values_list("label_class_id", "patch__source")
+    assert training.kinds is not None
+    assert training.kinds.tolist() == [-kind if source == Source.MINED else kind for kind, source in rows]
+    assert (training.kinds < 0).sum() == 3
 
 
 def test_it_is_decoded_once(dataset, monkeypatch):
