@@ -9,7 +9,7 @@ from PIL import Image
 from scipy.spatial.distance import cdist
 
 from bench import ki67 as bench
-from bench.ki67 import MINED, Photo, around, judged, mined, model_finds, off_cells, photos
+from bench.ki67 import MINED, Photo, after_mining, around, judged, mined, model_finds, off_cells, photos
 from tests.detection.nn.toys import BROWN, GLASS, disc, tiny_config
 
 PLACES = np.array([(60, 60), (200, 90), (330, 60), (5, 200), (200, 220), (330, 240)], dtype=np.float64)
@@ -67,6 +67,17 @@ def test_wrong_finds_teach_and_judge_nothing(monkeypatch):
     assert len(validation)
     assert not (validation.kinds == MINED).any()
     assert training.labels[training.kinds == MINED].tolist() == [0] * (4 + 24 - len(validation))
+
+
+def test_the_second_training_gets_what_the_first_found_wrongly(monkeypatch):
+    def learn(*_, wrong=(), **__):
+        given.append([places.tolist() for places in wrong])
+        return lambda image: np.array([(65, 65, 0.99), (135, 150, 0.98)])
+
+    given: list[Any] = []
+    monkeypatch.setattr(bench, "model_finds", learn)
+    after_mining([photo(), photo()], tiny_config(), seed=1)
+    assert given == [[], [[[135, 150]], [[135, 150]]]]
 
 
 def test_counts_are_judged_over_all_fields_and_one_by_one():
